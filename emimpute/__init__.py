@@ -1,0 +1,50 @@
+"""Missing-data imputation on pandas: ``import emimpute`` gives every DataFrame an accessor ``df.em``.
+
+>>> import pandas as pd, emimpute
+>>> df = pd.DataFrame({"height": [1.62, 1.75, None, 1.81], "weight": [58.0, 77.0, 66.0, 80.0]})
+>>> df.em.impute().round(2)
+   height  weight
+0    1.62    58.0
+1    1.75    77.0
+2    1.68    66.0
+3    1.81    80.0
+"""
+
+from emimpute._impute import fit, impute
+from emimpute.errors import (
+    ColumnError,
+    ColumnWarning,
+    ConvergenceWarning,
+    EMImputeError,
+    EMImputeWarning,
+    IdentificationError,
+    IdentificationWarning,
+    PluginError,
+    PluginWarning,
+)
+from emimpute.interfaces import accessor as _accessor  # noqa: F401 (registers df.em)
+from emimpute.kinds.registry import register as register_kind
+from emimpute.missingness import coverage, patterns
+from emimpute.results.fit import Fit
+from emimpute.results.persist import read_json
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ColumnError",
+    "ColumnWarning",
+    "ConvergenceWarning",
+    "EMImputeError",
+    "EMImputeWarning",
+    "Fit",
+    "IdentificationError",
+    "IdentificationWarning",
+    "PluginError",
+    "PluginWarning",
+    "coverage",
+    "fit",
+    "impute",
+    "patterns",
+    "read_json",
+    "register_kind",
+]

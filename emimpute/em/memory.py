@@ -1,0 +1,46 @@
+"""What past steps taught about the curvature: limited-memory BFGS (Nocedal 1980, https://doi.org/10.1090/S0025-5718-1980-0572855-7)."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import numpy as np
+
+__all__ = ["Memory"]
+
+
+class Memory:
+    """The last steps and changes of the gradient, as an inverse Hessian that starts from the identity.
+
+    The identity is not a guess: in a chart the complete-data information is the identity and the observed one is
+    smaller, so from nothing known the step is EM's, and it is never too long.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._pairs: deque[tuple[np.ndarray, np.ndarray, float]] = deque(maxlen=size)
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._pairs.clear()
+
+    def learn(self, step: np.ndarray, change: np.ndarray) -> float:
+        """Remember that after ``step`` (p,) the gradient of a maximised function fell by ``change`` (p,); their quotient."""
+        curvature, square = float(step @ change), float(step @ step)
+        if curvature > 1e-10 * float(np.linalg.norm(step) * np.linalg.norm(change)):
+            self._pairs.append((step, change, 1 / curvature))
+        return curvature / square if square else float("nan")
+
+    def direction(self, gradient: np.ndarray) -> np.ndarray:
+        """The inverse Hessian times ``gradient`` (p,)."""
+        q = gradient.copy()
+        taken = []
+        for step, change, weight in reversed(self._pairs):
+            amount = weight * float(step @ q)
+            taken.append(amount)
+            q -= amount * change
+        for (step, change, weight), amount in zip(self._pairs, reversed(taken), strict=True):
+            q += (amount - weight * float(change @ q)) * step
+        return q

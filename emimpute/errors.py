@@ -1,0 +1,90 @@
+"""How the package speaks when something is wrong.
+
+Every message says what we saw, which column, and what to do. Warnings point at the user's own line: the first frame that
+lies neither in this package nor in pandas, so a chain or a ``groupby(...).apply`` is blamed where it was written.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import sys
+import warnings
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+__all__ = [
+    "ColumnError",
+    "ColumnWarning",
+    "ConvergenceWarning",
+    "EMImputeError",
+    "EMImputeWarning",
+    "IdentificationError",
+    "IdentificationWarning",
+    "PluginError",
+    "PluginWarning",
+]
+
+
+class EMImputeError(ValueError):
+    """Any refusal of this package."""
+
+
+class IdentificationError(EMImputeError):
+    """The data do not determine what was asked for, and ``prior=None`` forbids to help them."""
+
+
+class ColumnError(EMImputeError):
+    """A column, or the frame itself, cannot be used the way the call asks."""
+
+
+class PluginError(EMImputeError):
+    """A plugin that was asked for by name is broken."""
+
+
+class EMImputeWarning(UserWarning):
+    """Any warning of this package."""
+
+
+class ConvergenceWarning(EMImputeWarning):
+    """EM stopped before its estimated distance to the maximiser fell below ``tol``."""
+
+
+class IdentificationWarning(EMImputeWarning):
+    """Some parameters are not determined by the data; a ridge was used."""
+
+
+class ColumnWarning(EMImputeWarning):
+    """Some columns with gaps were left alone."""
+
+
+class PluginWarning(EMImputeWarning):
+    """A plugin could not be loaded and is ignored."""
+
+
+_NOT_THE_USER = tuple(str(Path(m.__file__).parent) + os.sep for m in (sys.modules[__package__], pd) if m.__file__)
+
+
+def warn(message: str, category: type[EMImputeWarning]) -> None:
+    """Warn once, at the user's own line."""
+    level, frame = 1, sys._getframe()  # noqa: SLF001 (Python 3.11 has no skip_file_prefixes)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_NOT_THE_USER):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)
+
+
+def named(labels: Iterable[object], limit: int = 6) -> str:
+    """Column labels as a phrase: ``'a', 'b' and 3 more``."""
+    said = [repr(label) for label in labels]
+    if len(said) > limit:
+        return f"{', '.join(said[:limit])} and {len(said) - limit} more"
+    return said[0] if len(said) == 1 else f"{', '.join(said[:-1])} and {said[-1]}"
+
+
+def unknown(what: str, name: object, known: Sequence[object]) -> str:
+    """Sentence for a name nobody knows, with the nearest known ones."""
+    close = difflib.get_close_matches(str(name), [str(k) for k in known], n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(map(repr, close))}?" if close else f"known are {named(known, 12)}."
+    return f"There is no {what} {name!r}: {hint}"

@@ -1,0 +1,68 @@
+"""Holes filled by their conditional law, given the parameters: expectations, variances, or draws."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from emimpute.models.conditional import Conditional, Rows, conditionals
+
+if TYPE_CHECKING:
+    from emimpute.latent import Latent
+
+__all__ = ["complete"]
+
+_ILL = 1e8  # condition number above which the precision form is left
+
+
+def complete(
+    mean: np.ndarray, cov: np.ndarray, latent: Latent, *, variance: bool = False, rng: np.random.Generator | None = None
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """The table (n, d) with every hole filled, and on request the conditional variances (n, d), 0 where observed.
+
+    Holes are filled by the conditional expectation, or with ``rng`` by a draw: one normal deviate for each cell of the table in
+    its order, so a cell's draw depends on its place and its row, not on how the work was divided.
+    """
+    scale = np.sqrt(np.diag(cov))
+    correlation = cov / np.outer(scale, scale)
+    noise = None if rng is None else rng.standard_normal(latent.observed.shape)
+    filled = np.ascontiguousarray(np.where(latent.observed, latent.points, 0.0))
+    spread = np.zeros_like(filled) if variance else None
+    holes = np.flatnonzero(~latent.observed.all(axis=1))
+    if not len(holes):
+        return filled, spread
+    z = (filled[holes] - mean) / scale
+    z[~latent.observed[holes]] = 0.0
+    values, vectors = np.linalg.eigh(correlation)
+    rows = Rows.sort(z, np.ones(len(holes)), latent.patterns.rows(holes), precision=bool(values[-1] < _ILL * values[0]))
+    inverse = (vectors / values) @ vectors.T
+    for c in conditionals(rows, np.zeros(len(mean)), correlation, inverse):
+        table_rows = holes[rows.order[c.chunk.rows]]
+        missing = np.nonzero(~latent.observed[table_rows])[1].reshape(len(table_rows), -1)
+        at = table_rows[:, None] * len(mean) + missing
+        value = np.take_along_axis(c.deviations, missing, axis=1)
+        if noise is not None or spread is not None:
+            law = _covariances(c, correlation)
+            of_row = slice(None) if c.chunk.of_row is None else c.chunk.of_row
+            if noise is not None:
+                root = np.linalg.cholesky(law)[of_row]
+                value = value + np.einsum("rij,rj->ri", root, noise.ravel()[at])
+            if spread is not None:
+                spread.ravel()[at] = np.diagonal(law, axis1=1, axis2=2)[of_row] * np.square(scale)[missing]
+        filled.ravel()[at] = mean[missing] + scale[missing] * value
+    return filled, spread
+
+
+def _covariances(c: Conditional, cov: np.ndarray) -> np.ndarray:
+    """Conditional covariance of the missing coordinates of each pattern of a chunk, (K, m, m)."""
+    if c.chunk.precision:
+        return np.moveaxis(c.inverse, 2, 0)
+    d = len(cov)
+    seen = np.zeros((c.chunk.block.shape[1], d), dtype=bool)
+    np.put_along_axis(seen, c.chunk.block.T, True, axis=1)  # noqa: FBT003 (the value that is put)
+    missing = np.nonzero(~seen)[1].reshape(len(seen), -1)
+    across = cov[missing[:, :, None], c.chunk.block.T[:, None, :]]
+    own = cov[missing[:, :, None], missing[:, None, :]]
+    explained: np.ndarray = across @ np.moveaxis(c.inverse, 2, 0) @ np.swapaxes(across, 1, 2)
+    return own - explained

@@ -1,0 +1,264 @@
+r"""The multivariate normal: exact EM for any missingness pattern, with a diagonal ridge if one is asked for.
+
+Work is done in standardised coordinates (every coordinate minus its observed mean, over its observed sd), so that nothing
+depends on units and sums do not cancel; :meth:`MVNProblem.natural` undoes it. Dempster, Laird & Rubin 1977
+(https://doi.org/10.1111/j.2517-6161.1977.tb01600.x); Little & Rubin 2019 (https://doi.org/10.1002/9781119482260), chapter 11.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from emimpute.models.complete import complete
+from emimpute.models.conditional import Rows, conditionals, reduced
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from emimpute.latent import Latent, Patterns
+    from emimpute.models.priors import Prior
+
+__all__ = ["MVN", "MVNChart", "MVNProblem", "Normal", "Statistics"]
+
+_ILL = 1e8  # condition number above which the precision form is left
+_SINGULAR = 1e-10  # smallest eigenvalue of the correlation matrix that the likelihood in double precision still tells from 0
+
+
+@dataclass(frozen=True, eq=False)
+class Normal:
+    """A normal distribution of d coordinates."""
+
+    mean: np.ndarray  # (d,)
+    cov: np.ndarray  # (d, d)
+
+
+@dataclass(frozen=True, eq=False)
+class Statistics:
+    """Expected sufficient statistics about a common origin. They add: chunks of rows, weights, machines."""
+
+    count: float
+    origin: np.ndarray  # (d,)
+    first: np.ndarray  # (d,) Σ w E[z - origin]
+    second: np.ndarray  # (d, d) Σ w E[(z - origin)(z - origin)ᵀ]
+
+    def __add__(self, other: Statistics) -> Statistics:
+        if not np.array_equal(self.origin, other.origin):
+            msg = "Statistics add only about the same origin."
+            raise ValueError(msg)
+        return Statistics(self.count + other.count, self.origin, self.first + other.first, self.second + other.second)
+
+
+@dataclass(frozen=True)
+class MVN:
+    """One normal distribution over all coordinates (``model="mvn"``)."""
+
+    name: ClassVar[str] = "mvn"
+
+    def bind(self, latent: Latent, weights: np.ndarray | None = None, prior: Prior | None = None) -> MVNProblem:
+        """The problem of fitting to ``latent`` (n, d) with case weights (n,); rows without weight or anything observed do not count."""
+        observed = latent.observed
+        w = np.ones(len(observed)) if weights is None else np.asarray(weights, dtype=float)
+        used = (w > 0) & observed.any(axis=1)
+        whole = bool(used.all())
+        found = latent.patterns if whole else latent.patterns.rows(np.flatnonzero(used))
+        z, w = (latent.points, w) if whole else (latent.points[used], w[used])
+        seen = observed if whole else observed[used]
+        z = np.where(seen, z, 0.0)
+        n, count = float(w.sum()), w @ seen
+        # The first used cell of a column is subtracted before sums are taken: raw moments of mean 1e7, sd 1 would cancel.
+        anchor = z[seen.argmax(axis=0), np.arange(z.shape[1])]
+        z -= anchor
+        z *= seen
+        centre = w @ z / count
+        z -= centre
+        z *= seen
+        spread = np.einsum("i,ij,ij->j", w, z, z)
+        scale = np.sqrt(spread / count)
+        scale[~(scale > 0)] = 1.0
+        z /= scale
+        z, w_root, found = reduced(z, w, found)
+        rows = Rows.sort(z, w_root, found)
+        # norm2's observed variances have the divisor count - 1 (1 where a coordinate was seen once)
+        delta = spread / scale**2 / np.maximum(count - 1, 1)
+        logdet = 2 * float(count @ np.log(scale)) + float(count.sum()) * math.log(2 * math.pi)
+        return MVNProblem(rows, found, n, anchor + centre, scale, delta, logdet, prior)
+
+    def complete(
+        self, params: Normal, latent: Latent, *, variance: bool = False, rng: np.random.Generator | None = None
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """See :func:`emimpute.models.complete.complete`."""
+        return complete(params.mean, params.cov, latent, variance=variance, rng=rng)
+
+    def to_json(self, params: Normal) -> dict[str, Any]:
+        """The parameters as JSON types."""
+        return {"mean": params.mean.tolist(), "cov": params.cov.tolist()}
+
+    def from_json(self, document: Mapping[str, Any]) -> Normal:
+        """What :meth:`to_json` wrote."""
+        d = len(document["mean"])
+        return Normal(np.array(document["mean"], dtype=float), np.array(document["cov"], dtype=float).reshape(d, d))
+
+
+@dataclass(frozen=True, eq=False)
+class MVNProblem:
+    """The multivariate normal bound to data; parameters are :class:`Normal` in standardised coordinates."""
+
+    table: Rows
+    patterns: Patterns  # of the (reduced) rows, in the order before sorting
+    rows: float  # n, or the sum of the weights, over rows with something observed
+    centre: np.ndarray  # (d,) observed means
+    scale: np.ndarray  # (d,) observed sd (divisor: count)
+    delta: np.ndarray  # (d,) observed variances (divisor: count - 1) in standardised coordinates: the prior's scale
+    constant: float  # what -2 log-likelihood has besides the standardised rows' log|Σ_oo| and quadratic form
+    prior: Prior | None
+
+    def start(self) -> Normal:
+        """Observed means and variances, zero correlations."""
+        d = len(self.centre)
+        return Normal(np.zeros(d), np.eye(d))
+
+    @cached_property
+    def _ill_conditioned_table(self) -> Rows:
+        return self.table.covariance_form(self.patterns)
+
+    def expect(self, params: Normal) -> tuple[Statistics, float]:
+        """E-step; raises ``numpy.linalg.LinAlgError`` where Σ is not positive definite."""
+        d = len(params.mean)
+        values, vectors = np.linalg.eigh(params.cov)
+        if values[0] <= 0:
+            msg = "the covariance matrix is not positive definite"
+            raise np.linalg.LinAlgError(msg)
+        precision = (vectors / values) @ vectors.T
+        logdet = float(np.log(values).sum())
+        table = self.table if values[-1] < _ILL * values[0] else self._ill_conditioned_table
+        first, second, filled = np.zeros(d), np.zeros((d, d)), np.zeros((d, d))
+        variance, solved = np.zeros(d * d), np.zeros(d * d)
+        minus2, covariance_count = self.constant, 0.0
+        for c in conditionals(table, params.mean, params.cov, precision):
+            weight, deviations = c.chunk.weight, c.deviations
+            first += table.centre[c.chunk.rows] @ deviations
+            small = np.bincount(c.pairs.ravel(), weights=(c.inverse * weight).ravel(), minlength=d * d)
+            minus2 += float(weight @ c.logdet) + c.quadratic
+            if c.chunk.precision:
+                filled += deviations.T @ deviations
+                variance += small
+                minus2 += logdet * float(weight.sum())
+            else:
+                second += deviations.T @ deviations
+                solved += small
+                covariance_count += float(weight.sum())
+        minus2 += float((filled * precision).sum())
+        second += filled + variance.reshape(d, d)
+        if covariance_count:
+            second += covariance_count * params.cov - params.cov @ solved.reshape(d, d) @ params.cov
+        return Statistics(self.rows, params.mean, first, (second + second.T) / 2), -minus2 / 2
+
+    def maximize(self, statistics: Statistics) -> Normal:
+        """M-step: maximum likelihood from the expected statistics (divisor n), or the mode under the prior."""
+        step = statistics.first / statistics.count
+        scatter = statistics.second - statistics.count * np.outer(step, step)
+        divisor = statistics.count
+        if self.prior is not None:
+            scatter = scatter + self.prior.df * np.diag(self.delta)
+            divisor += self.prior.df + self.prior.extra(len(step))
+        return Normal(statistics.origin + step, scatter / divisor)
+
+    def log_prior(self, params: Normal) -> float:
+        """Log prior density at ``params`` up to a constant, as norm2 counts it (in the data's own units)."""
+        if self.prior is None:
+            return 0.0
+        df, d = self.prior.df, len(params.mean)
+        values = np.linalg.eigvalsh(params.cov)
+        logdet = float(np.log(values).sum()) + 2 * float(np.log(self.scale).sum())
+        trace = float(self.delta @ np.diag(np.linalg.inv(params.cov)))
+        return -((df + self.prior.extra(d)) * logdet + df * trace) / 2
+
+    def chart(self, reference: Normal) -> MVNChart:
+        """Coordinates around ``reference``."""
+        return MVNChart(self, reference.mean, np.linalg.cholesky(reference.cov))
+
+    def noise(self, params: Normal, logpost: float) -> float:
+        """Rounding error of the log posterior: relative for its sum, and like cond(Σ) for each row's quadratic form."""
+        values = np.linalg.eigvalsh(params.cov)
+        return float(np.finfo(float).eps) * (64 * abs(logpost) + self.rows * len(values) * float(values[-1] / values[0]))
+
+    def degenerate(self, params: Normal) -> bool:
+        """Whether the correlation matrix is singular to double precision."""
+        sd = np.sqrt(np.diag(params.cov))
+        if not (sd > 0).all():
+            return True
+        return bool(np.linalg.eigvalsh(params.cov / np.outer(sd, sd))[0] < _SINGULAR)
+
+    def natural(self, params: Normal) -> Normal:
+        """``params`` in the units of the latent coordinates."""
+        return Normal(self.centre + self.scale * params.mean, params.cov * np.outer(self.scale, self.scale))
+
+
+@dataclass(frozen=True, eq=False)
+class MVNChart:
+    """μ = μ₀ + L₀a, Σ = L₀ exp(H) L₀ᵀ; the vector is a, then the diagonal of H over √2, then its part above the diagonal.
+
+    In these coordinates the complete-data information at the origin is n times the identity, whatever the order or units of the columns.
+    """
+
+    problem: MVNProblem
+    mean: np.ndarray  # (d,)
+    factor: np.ndarray  # (d, d) L₀
+
+    def to_vector(self, params: Normal) -> np.ndarray:
+        """Coordinates (d + d(d+1)/2,) of ``params``."""
+        values, vectors = np.linalg.eigh(self._whiten(params.cov))
+        h = (vectors * np.log(values)) @ vectors.T
+        a = np.linalg.solve(self.factor, params.mean - self.mean)
+        return np.concatenate([a, np.diag(h) / math.sqrt(2), h[np.triu_indices(len(a), 1)]])
+
+    def from_vector(self, vector: np.ndarray) -> Normal:
+        """The parameters at ``vector``."""
+        values, vectors = np.linalg.eigh(self._symmetric(vector))
+        root = self.factor @ (vectors * np.exp(values / 2))
+        return Normal(self.mean + self.factor @ vector[: len(self.mean)], root @ root.T)
+
+    def gradient(self, params: Normal, statistics: Statistics) -> np.ndarray:
+        """Gradient per row of the log posterior at ``params``; ``statistics`` are the E-step's there."""
+        n, prior, d = statistics.count, self.problem.prior, len(self.mean)
+        second, divisor = statistics.second, n
+        if prior is not None:
+            second = second + prior.df * np.diag(self.problem.delta)
+            divisor += prior.df + prior.extra(d)
+        # With S = L₀⁻¹ΣL₀⁻ᵀ = exp(H), all in whitened coordinates: dℓ/dS = ½ S⁻¹(T₂ - divisor·S)S⁻¹, dℓ/da = S⁻¹T₁.
+        values, vectors = np.linalg.eigh(self._whiten(params.cov))
+        t2 = vectors.T @ self._whiten(second) @ vectors
+        slope = t2 / np.outer(values, values) / 2
+        slope[np.diag_indices(d)] -= divisor / values / 2
+        # The derivative of exp in the eigenbasis of H multiplies by divided differences (Daleckii-Krein):
+        # (x - y) / (log x - log y) = sqrt(xy) sinh(t)/t with t = log(x/y)/2, which does not cancel.
+        log = np.log(values)
+        t = np.subtract.outer(log, log) / 2
+        quotient = np.sqrt(np.outer(values, values)) * np.where(t == 0, 1.0, np.sinh(t) / np.where(t == 0, 1.0, t))
+        dh = vectors @ (slope * quotient) @ vectors.T
+        t1 = np.linalg.solve(self.factor, statistics.first)
+        da = vectors @ ((vectors.T @ t1) / values)
+        return np.concatenate([da, math.sqrt(2) * np.diag(dh), 2 * dh[np.triu_indices(d, 1)]]) / n
+
+    def distance(self, vector: np.ndarray) -> float:
+        """The larger of the Euclidean length of L₀⁻¹Δμ and the Frobenius norm of L₀⁻¹ΔΣL₀⁻ᵀ, to first order."""
+        d = len(self.mean)
+        return max(float(np.linalg.norm(vector[:d])), math.sqrt(2) * float(np.linalg.norm(vector[d:])))
+
+    def _whiten(self, matrix: np.ndarray) -> np.ndarray:
+        half = np.linalg.solve(self.factor, matrix)
+        white: np.ndarray = np.linalg.solve(self.factor, half.T)
+        return (white + white.T) / 2
+
+    def _symmetric(self, vector: np.ndarray) -> np.ndarray:
+        d = len(self.mean)
+        h = np.zeros((d, d))
+        h[np.triu_indices(d, 1)] = vector[2 * d :]
+        h += h.T
+        h[np.diag_indices(d)] = vector[d : 2 * d] * math.sqrt(2)
+        return h

@@ -1,0 +1,103 @@
+"""Priors for a covariance matrix, all of which add a diagonal scatter and change the divisor.
+
+With S the covariance matrix of the expected complete data (divisor n) and Δ the diagonal of the observed variances, the
+M-step is Σ = (n S + df·Δ) / (n + df + extra), the mode under the log density −½[(df + extra) log|Σ| + df tr(ΔΣ⁻¹)].
+norm2's ridge has ``extra`` = d + 1 (Schafer 1997, https://doi.org/10.1201/9781439821862, section 5.2.3): it is kept for comparison, and does not tend
+to maximum likelihood as df tends to 0. :class:`Shrink` has ``extra`` = 0 and does: it is what the package uses on its own account.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+from emimpute.errors import EMImputeError, unknown
+
+__all__ = ["FALLBACK", "Prior", "Ridge", "Shrink", "from_json", "resolve", "to_json"]
+
+
+class Prior(Protocol):
+    """A prior on Σ with mode (n S + df·Δ) / (n + df + extra)."""
+
+    @property
+    def df(self) -> float:
+        """Weight of the diagonal scatter, in rows."""
+
+    def extra(self, d: int) -> float:
+        """What the divisor gains beyond n + df, for d coordinates."""
+
+
+def _check(df: float) -> None:
+    if not (df >= 0 and math.isfinite(df)):
+        msg = f"A prior's df is a finite number not below 0, and this one is {df!r}."
+        raise EMImputeError(msg)
+
+
+@dataclass(frozen=True)
+class Ridge:
+    """norm2's ridge: inverse-Wishart with ``df`` and scale ``df`` times the observed variances (their divisor: count - 1)."""
+
+    df: float = 3.0
+    name: ClassVar[str] = "ridge"
+
+    def __post_init__(self) -> None:
+        _check(self.df)
+
+    def extra(self, d: int) -> float:
+        """norm2 adds d + 1 to the divisor."""
+        return d + 1.0
+
+
+@dataclass(frozen=True)
+class Shrink:
+    """A penalty that draws correlations towards 0 as ``df`` further rows would, and leaves variances alone."""
+
+    df: float = 0.5
+    name: ClassVar[str] = "shrink"
+
+    def __post_init__(self) -> None:
+        _check(self.df)
+
+    def extra(self, d: int) -> float:  # noqa: ARG002 (the protocol's)
+        """Nothing: the divisor is n + df."""
+        return 0.0
+
+
+FALLBACK = Shrink(0.5)
+
+
+def resolve(prior: object) -> tuple[Prior | None, bool]:
+    """The prior that was asked for, and whether ``FALLBACK`` may replace it where maximum likelihood fails."""
+    if prior is None:
+        return None, False
+    if isinstance(prior, str):
+        if prior == "fallback":
+            return None, True
+        if prior == "ridge":
+            return Ridge(), False
+        raise EMImputeError(unknown("prior", prior, ["fallback", "ridge"]))
+    if isinstance(prior, bool):
+        msg = f"prior= takes None, 'fallback', 'ridge', a number (norm2's prior df) or a Prior, not {prior!r}."
+        raise EMImputeError(msg)
+    if isinstance(prior, (int, float)):
+        return Ridge(float(prior)), False
+    if hasattr(prior, "df") and callable(getattr(prior, "extra", None)):
+        return prior, False  # type: ignore[return-value]
+    msg = f"prior= takes None, 'fallback', 'ridge', a number (norm2's prior df) or a Prior, not {type(prior).__name__}."
+    raise EMImputeError(msg)
+
+
+def to_json(prior: Any) -> dict[str, Any] | None:
+    """A prior of this module as JSON types. Raises EMImputeError for another."""
+    if prior is None:
+        return None
+    if isinstance(prior, (Ridge, Shrink)):
+        return {"name": prior.name, "df": prior.df}
+    msg = f"A fit with a prior of its own class ({type(prior).__name__}) cannot be written as JSON."
+    raise EMImputeError(msg)
+
+
+def from_json(document: dict[str, Any] | None) -> Prior | None:
+    """What :func:`to_json` wrote."""
+    return None if document is None else {"ridge": Ridge, "shrink": Shrink}[document["name"]](document["df"])

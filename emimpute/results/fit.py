@@ -1,0 +1,131 @@
+"""A fit: what was learned, and how it went. Frozen; everything else a user asks of it is computed from what it holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from emimpute._frames import check
+from emimpute.errors import EMImputeError
+from emimpute.inference.complete import Law, cells, complete
+from emimpute.results import persist, problems, render
+
+if TYPE_CHECKING:
+    import os
+
+    from emimpute.em import Stop
+    from emimpute.results.problems import Problem
+
+__all__ = ["Fit"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Fit:
+    """What :func:`emimpute.fit` learned from a frame of d coordinates, and how it went.
+
+    Attributes:
+        nobs: Rows with something observed (their weight, if they were weighted): the divisor of the covariance.
+        loglik: Observed-data log-likelihood at the estimate, in the data's units, with the 2π constant.
+        logpost: The same plus the log prior density; equal to ``loglik`` without a prior.
+        n_iter: E-steps of the fit, rejected and extrapolated ones too.
+        n_check: E-steps spent on closing checks, not in ``n_iter``.
+        stop: Why the run ended; its value is a sentence.
+        prior: The prior that was used, or None.
+        trace: A row for each iterate; see :func:`emimpute.results.trace.trace`.
+    """
+
+    law: Law = field(repr=False)
+    nobs: float
+    loglik: float
+    logpost: float
+    n_iter: int
+    n_check: int
+    stop: Stop
+    prior: Any
+    tol: float
+    trace: pd.DataFrame
+    findings: tuple[Problem, ...]
+    gaps: tuple[int, ...]  # missing cells of each of the law's columns
+    rows: int  # of the frame
+    engine: str = "lbfgs"
+    data: pd.DataFrame | None = None  # the frame that was fitted, as it was
+
+    @property
+    def mean(self) -> pd.Series[Any]:
+        """Means, (d,), on the columns' own scale (times as a number of their unit since 1970)."""
+        return pd.Series(self.law.params.mean + np.asarray(self.law.table.shift), index=self.law.table.coordinates, name="mean")
+
+    @property
+    def cov(self) -> pd.DataFrame:
+        """Covariance matrix (d, d), divisor n."""
+        labels = self.law.table.coordinates
+        return pd.DataFrame(self.law.params.cov.copy(), index=labels, columns=labels)
+
+    @property
+    def corr(self) -> pd.DataFrame:
+        """Correlation matrix (d, d)."""
+        sd = np.sqrt(np.diag(self.law.params.cov))
+        corr = self.law.params.cov / np.outer(sd, sd)
+        np.fill_diagonal(corr, 1.0)
+        return pd.DataFrame(corr, index=self.law.table.coordinates, columns=self.law.table.coordinates)
+
+    @property
+    def converged(self) -> bool:
+        """Whether the estimate is within ``tol`` of the maximiser, as far as can be told."""
+        return self.stop.success
+
+    @property
+    def kinds(self) -> pd.Series[Any]:
+        """The kind of each column that took part."""
+        names = [coding.kind for coding in self.law.table.codings]
+        return pd.Series(names, index=self.law.table.labels, name="kind", dtype=object)
+
+    @property
+    def problems(self) -> pd.DataFrame:
+        """What was found wrong or odd: problem, columns, sentence, remedy."""
+        return problems.table(self.findings)
+
+    def impute(self, new: pd.DataFrame | None = None) -> pd.DataFrame:
+        """Fill the gaps of ``new`` (default: of the frame that was fitted) by their conditional expectations.
+
+        Columns are matched by label (equal labels by their order); others pass through. A row's answer does not depend on
+        the other rows of the call. Raises ColumnError for a column that ``new`` lacks or that holds something else.
+        """
+        return complete(self.law, self._own("impute()") if new is None else check(new))[0]
+
+    def cells(self) -> pd.DataFrame:
+        """A row for each missing cell: row, column, estimate, sd, and the 95 % interval (low, high), none of them rounded."""
+        return cells(self.law, self._own("cells()"))
+
+    def summary(self) -> str:
+        """One screen of text: columns, kinds, share missing, how EM went, what was found."""
+        return render.text(self)
+
+    def report(self, path: str | os.PathLike[str]) -> None:
+        """Write the summary to ``path``, by its ending: .txt, .html, or .json (the fit itself). Raises EMImputeError for another."""
+        writers = {".txt": self.summary, ".html": lambda: render.page(self), ".json": self.to_json}
+        target = Path(path)
+        if target.suffix not in writers:
+            msg = f"A report is written as .txt, .html or .json, and {target.name!r} ends otherwise."
+            raise EMImputeError(msg)
+        target.write_text(writers[target.suffix]() + "\n", encoding="utf-8")
+
+    def to_json(self) -> str:
+        """What was learned, without any row of the data, for :func:`emimpute.read_json`."""
+        return persist.dump(self)
+
+    def __repr__(self) -> str:
+        return self.summary()
+
+    def _repr_html_(self) -> str:
+        return render.html(self)
+
+    def _own(self, what: str) -> pd.DataFrame:
+        if self.data is None:
+            msg = f"This fit was read from a file, which holds no data: {what} needs them. Use fit.impute(df)."
+            raise EMImputeError(msg)
+        return self.data

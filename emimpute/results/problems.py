@@ -1,0 +1,41 @@
+"""What was found wrong or odd, as values: each with its columns, a sentence and a remedy; and which warning says it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from emimpute.errors import EMImputeWarning, warn
+
+__all__ = ["Problem", "table", "warn_of"]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that was found. ``warning`` is None where a note is enough."""
+
+    name: str
+    columns: tuple[Any, ...]
+    sentence: str
+    remedy: str
+    warning: type[EMImputeWarning] | None = None
+
+
+def table(problems: Iterable[Problem]) -> pd.DataFrame:
+    """Problems as a frame with the columns problem, columns, sentence, remedy."""
+    rows = [(p.name, p.columns, p.sentence, p.remedy) for p in problems]
+    return pd.DataFrame(rows, columns=["problem", "columns", "sentence", "remedy"], dtype=object)
+
+
+def warn_of(problems: Iterable[Problem]) -> None:
+    """One warning for each class of warning among ``problems``, at the user's own line."""
+    by_class: dict[type[EMImputeWarning], list[Problem]] = {}
+    for problem in problems:
+        if problem.warning is not None:
+            by_class.setdefault(problem.warning, []).append(problem)
+    for category, found in by_class.items():
+        remedies = dict.fromkeys(p.remedy for p in found if p.remedy)
+        warn(" ".join([*dict.fromkeys(p.sentence for p in found), *remedies]), category)

@@ -1,0 +1,25 @@
+"""The history of a run as a table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from emimpute.em import Iterate
+
+__all__ = ["COLUMNS", "trace"]
+
+COLUMNS = ["loglik", "logpost", "step", "remaining", "rate", "esteps", "accelerated"]
+
+
+def trace(iterates: Iterable[Iterate]) -> pd.DataFrame:
+    """A row for each iterate: log-likelihood, log posterior, step and estimated remaining distance (units of ``tol``), the largest
+    fraction of missing information met so far, E-steps so far, and whether the step was an accelerated one.
+    """
+    frame = pd.DataFrame([[getattr(i, name) for name in COLUMNS] for i in iterates], columns=COLUMNS)
+    frame.index.name = "iterate"
+    return frame.astype({"esteps": "int64", "accelerated": bool})
