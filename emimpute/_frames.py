@@ -87,7 +87,9 @@ def cells_to_fill(df: pd.DataFrame, where: object) -> np.ndarray | None:
             msg = "where= has other rows or columns than the data: build it from them, for instance with df.isna()."
             raise EMImputeError(msg)
     elif np.shape(where) != df.shape:
-        msg = f"where= has the shape {np.shape(where)}, and the data have {df.shape}: one value for each cell is needed."
+        msg = (
+            f"where= has the shape {np.shape(where)}, and the data have {df.shape}: one value for each cell is needed."
+        )
         raise EMImputeError(msg)
     table = np.asarray(where)
     if table.dtype != bool:
@@ -106,7 +108,9 @@ def row_weights(df: pd.DataFrame, weights: object) -> tuple[np.ndarray | None, l
     taken: list[int] = []
     if isinstance(weights, pd.Series):
         if not weights.index.equals(df.index):
-            msg = "weights= is a Series with another index than the data: align it first, with weights.reindex(df.index)."
+            msg = (
+                "weights= is a Series with another index than the data: align it first, with weights.reindex(df.index)."
+            )
             raise EMImputeError(msg)
         column, name = weights, "weights="
     elif isinstance(weights, (str, tuple)) or np.ndim(weights) == 0:  # type: ignore[arg-type]

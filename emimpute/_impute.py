@@ -178,13 +178,18 @@ def _learn(
     problem = law_of.bind(latent, weights, chosen)
     history = _run(problem, tol, max_iter)
     if history[-1].stop is Stop.UNBOUNDED and chosen is None:
-        found += [Finding("dependent", group, unbounded=True) for group in null_space(history[-1].params.cov, _DEPENDENT)]
+        found += [
+            Finding("dependent", group, unbounded=True) for group in null_space(history[-1].params.cov, _DEPENDENT)
+        ]
         if not may_fall_back:
             raise IdentificationError(_refusal(found, labels))
         chosen = priors.FALLBACK
         spent = history[-1]
         problem = law_of.bind(latent, weights, chosen)
-        history = [replace(i, esteps=i.esteps + spent.esteps, checks=i.checks + spent.checks) for i in _run(problem, tol, max_iter)]
+        history = [
+            replace(i, esteps=i.esteps + spent.esteps, checks=i.checks + spent.checks)
+            for i in _run(problem, tol, max_iter)
+        ]
     last = history[-1]
     stop = last.stop or Stop.MAX_ITER
     if chosen is None and stop is Stop.CONVERGED and any(f.flat for f in found):
@@ -244,7 +249,15 @@ def _left_alone(df: pd.DataFrame, choice: Choice, gaps: set[int]) -> list[Proble
         by_reason.setdefault(choice.left[i], []).append(df.columns[i])
     said = "; ".join(f"{named(labels)} ({reason})" for reason, labels in by_reason.items())
     remedy = "Convert them, drop them, or name the columns to be filled with fill=."
-    return [Problem("left alone", tuple(df.columns[i] for i in left), f"Left alone, gaps and all: {said}.", remedy, ColumnWarning)]
+    return [
+        Problem(
+            "left alone",
+            tuple(df.columns[i] for i in left),
+            f"Left alone, gaps and all: {said}.",
+            remedy,
+            ColumnWarning,
+        )
+    ]
 
 
 def _nothing_to_learn(df: pd.DataFrame, choice: Choice) -> str:
@@ -256,7 +269,10 @@ def _nothing_to_learn(df: pd.DataFrame, choice: Choice) -> str:
 
 
 def _cannot_fill(df: pd.DataFrame, choice: Choice, positions: Sequence[int]) -> str:
-    said = "; ".join(f"{df.columns[i]!r}: {choice.left.get(i, 'it is not among columns=, or it holds the weights')}" for i in positions)
+    said = "; ".join(
+        f"{df.columns[i]!r}: {choice.left.get(i, 'it is not among columns=, or it holds the weights')}"
+        for i in positions
+    )
     return f"fill= names what cannot be filled ({said}). Convert it, or leave it out of fill=."
 
 
@@ -271,7 +287,9 @@ def _check_numbers(tol: object, max_iter: object) -> None:
 
 def _refusal(found: Iterable[Finding], labels: pd.Index[Any]) -> str:
     said = [p for p in describe(found, labels, helped=False, warned=True) if p.warning]
-    return " ".join([Stop.UNBOUNDED.value, *(p.sentence for p in said), *dict.fromkeys(p.remedy for p in said), _REFUSED])
+    return " ".join(
+        [Stop.UNBOUNDED.value, *(p.sentence for p in said), *dict.fromkeys(p.remedy for p in said), _REFUSED]
+    )
 
 
 def _not_converged(stop: Stop, last: Iterate, tol: float) -> Problem:
@@ -282,7 +300,12 @@ def _not_converged(stop: Stop, last: Iterate, tol: float) -> Problem:
 def _tell(learned: Fit, report: Report, left: Iterable[Problem]) -> None:
     """Say how it went: a line in the log, the report that was asked for, and at most one warning of each class."""
     _LOG.info(
-        "%s rows=%d columns=%d E-steps=%d loglik=%.6f", learned.stop.value, learned.rows, len(learned.gaps), learned.n_iter, learned.loglik
+        "%s rows=%d columns=%d E-steps=%d loglik=%.6f",
+        learned.stop.value,
+        learned.rows,
+        len(learned.gaps),
+        learned.n_iter,
+        learned.loglik,
     )
     if callable(report):
         report(learned)

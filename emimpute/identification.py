@@ -46,11 +46,15 @@ def examine(latent: Latent) -> list[Finding]:
             never.append(Finding("never observed together", (int(i), int(j)), flat=True))
         elif together[i, j] < min(_THIN, n):
             found.append(Finding("thin pair", (int(i), int(j))))
-    for i, j in np.argwhere((together == np.diag(together)[:, None]) & (together > 0) & (np.diag(together) < n)[:, None]):
+    for i, j in np.argwhere(
+        (together == np.diag(together)[:, None]) & (together > 0) & (np.diag(together) < n)[:, None]
+    ):
         # Every row that has i has j too: the rows tell nothing of how i goes with j if j stands still in them.
         if i != j and np.ptp(latent.points[observed[:, i], j]) == 0:
             still.append(Finding("no variation together", (int(i), int(j)), flat=True))
-    return found + never + still + [Finding("duplicates", pair, unbounded=True) for pair in _duplicates(latent, together)]
+    return (
+        found + never + still + [Finding("duplicates", pair, unbounded=True) for pair in _duplicates(latent, together)]
+    )
 
 
 def _duplicates(latent: Latent, together: np.ndarray) -> list[tuple[int, int]]:

@@ -40,7 +40,9 @@ class Table:
         widths = np.array([coding.width for coding in self.codings], dtype=int)
         if widths.max(initial=0) <= 1:
             return self.labels[widths == 1]
-        return pd.Index([c for label, coding in zip(self.labels, self.codings, strict=True) for c in coding.labels(label)])
+        return pd.Index(
+            [c for label, coding in zip(self.labels, self.codings, strict=True) for c in coding.labels(label)]
+        )
 
     @property
     def shift(self) -> list[float]:

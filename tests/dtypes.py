@@ -17,6 +17,7 @@ import pyarrow as pa
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+ZONE = "Europe/Paris"
 DAY = pd.Timestamp("2020-01-01")
 
 
@@ -47,7 +48,7 @@ def _day(value: float) -> pd.Timestamp:
 
 
 def _day_in_paris(value: float) -> pd.Timestamp:
-    return _day(value).tz_localize("Europe/Paris")
+    return _day(value).tz_localize(ZONE)
 
 
 def _days(values: np.ndarray, unit: str) -> pd.Series[Any]:
@@ -92,7 +93,7 @@ COLUMNS: dict[str, Callable[[np.ndarray], pd.Series[Any]]] = {
     "decimal128[pyarrow]": _arrow(pa.decimal128(12, 2), lambda v: Decimal(int(v))),
     "decimal256[pyarrow]": _arrow(pa.decimal256(50, 4), lambda v: Decimal(int(v))),
     **{f"timestamp[{unit}][pyarrow]": _arrow(pa.timestamp(unit), _day) for unit in _UNITS},
-    **{f"timestamp[{unit}, tz][pyarrow]": _arrow(pa.timestamp(unit, tz="Europe/Paris"), _day_in_paris) for unit in _UNITS},
+    **{f"timestamp[{unit}, tz][pyarrow]": _arrow(pa.timestamp(unit, tz=ZONE), _day_in_paris) for unit in _UNITS},
     **{f"duration[{unit}][pyarrow]": _arrow(pa.duration(unit), lambda v: _day(v) - DAY) for unit in _UNITS},
     "date32[pyarrow]": _arrow(pa.date32(), lambda v: _day(v).date()),
     "date64[pyarrow]": _arrow(pa.date64(), lambda v: _day(v).date()),

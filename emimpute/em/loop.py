@@ -66,7 +66,12 @@ class Iterate:
 
 
 def iterates(
-    problem: _Problem, *, tol: float = 1e-6, max_iter: int = 1000, start: Any = None, engine: Literal["lbfgs", "em"] = "lbfgs"
+    problem: _Problem,
+    *,
+    tol: float = 1e-6,
+    max_iter: int = 1000,
+    start: Any = None,
+    engine: Literal["lbfgs", "em"] = "lbfgs",
 ) -> Iterator[Iterate]:
     """Yield iterates from ``start`` (default: the problem's own); the ``stop`` of the last one says why it is the last.
 
@@ -143,7 +148,16 @@ class _Search:
         """Where the run stands, for the world to see."""
         at = self.at
         return Iterate(
-            at.params, at.loglik, at.logpost, self.step, self.remaining, self.rate, self.esteps, self.accelerated, self.checks, stop
+            at.params,
+            at.loglik,
+            at.logpost,
+            self.step,
+            self.remaining,
+            self.rate,
+            self.esteps,
+            self.accelerated,
+            self.checks,
+            stop,
         )
 
     def estimate(self) -> float:
@@ -170,7 +184,7 @@ class _Search:
         if point is None:
             self.lost, self.at.params = True, params  # where EM left the parameter space is what the user needs to see
             return False
-        if not self._better(point, 0.0):
+        if not self._better(point, self.chart.to_vector(params) - self.vector):
             return False
         self._move(point, accelerated=False)
         return True
@@ -185,7 +199,7 @@ class _Search:
         near = newton.settled and newton.concave and distance < tol
         if near:
             point = self._visit(target)
-            if point is not None and self._better(point, 0.0):
+            if point is not None and self._better(point, newton.step):
                 self._move(point, accelerated=True)
         else:
             self._try(newton.step)
@@ -200,7 +214,7 @@ class _Search:
         size = min(1.0, _LONGEST / self.chart.distance(direction))
         for _ in range(_TRIES):
             point = self._visit(self.chart.from_vector(self.vector + size * direction))
-            if point is not None and self._better(point, 1e-4 * size * expected):
+            if point is not None and self._better(point, direction, 1e-4 * size * expected):
                 self._move(point, accelerated=True)
                 return True
             if self.esteps >= self.max_iter:
@@ -210,16 +224,18 @@ class _Search:
             size *= min(0.5, max(0.1, size * expected / (2 * (size * expected - gain))))
         return False
 
-    def _better(self, point: _Point, enough: float) -> bool:
-        """Whether ``point`` gains ``enough`` per row; where that drowns in rounding, whether its gradient is smaller."""
+    def _better(self, point: _Point, direction: np.ndarray, enough: float = 0.0) -> bool:
+        """Whether ``point``, reached along ``direction``, gains ``enough`` per row.
+
+        Where the gain drowns in rounding, the slope along the direction decides, which does not: it must have shrunk (the
+        approximate Wolfe condition of Hager & Zhang 2005, https://doi.org/10.1137/030601880).
+        """
         gain = point.logpost - self.at.logpost
         noise = self.problem.noise(self.at.params, self.at.logpost)
-        if gain >= max(enough * self.problem.rows, noise):
-            return True
-        if gain < -noise:
-            return False
-        slope = self.chart.gradient(point.params, point.statistics)
-        return float(slope @ slope) < float(self.gradient @ self.gradient)
+        if abs(gain) > noise or not direction.any():
+            return gain >= max(enough * self.problem.rows, 0.0)
+        after = float(self.chart.gradient(point.params, point.statistics) @ direction)
+        return abs(after) < float(self.gradient @ direction)
 
     def _move(self, point: _Point, *, accelerated: bool) -> None:
         vector = self.chart.to_vector(point.params)

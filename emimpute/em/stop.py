@@ -14,7 +14,9 @@ class Stop(Enum):
     MAX_ITER = "EM stopped at max_iter before its estimated distance to the maximum fell below tol."
     UNBOUNDED = "The likelihood is unbounded: the covariance matrix runs towards a singular one, and no maximum exists."
     FLAT = "The likelihood is flat: some parameters do not enter it, and many estimates are equally likely."
-    STALLED = "EM stopped: no step raises the likelihood any more, yet the estimated distance to the maximum is above tol."
+    STALLED = (
+        "EM stopped: no step raises the likelihood any more, yet the estimated distance to the maximum is above tol."
+    )
     NOTHING_MISSING = "Nothing to iterate: the estimate has a closed form."
 
     @property

@@ -19,17 +19,22 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
-from emimpute._impute import impute
+import numpy as np
 
+from emimpute._impute import impute
 from emimpute.errors import EMImputeError, EMImputeWarning
 from emimpute.interfaces import files
+from emimpute.kinds.reading import missing
+from emimpute.kinds.registry import choose
+from emimpute.missingness import coverage, patterns
 
 if TYPE_CHECKING:
     import pandas as pd
 
 REPORTS = (".txt", ".json", ".html")
 SHOWN = 10  # patterns, and pairs never observed together, that `describe` lists
-WIDTH = 100  # characters in a line of `describe`
+WIDTH = 90  # characters of labels in a line of `describe`
+LABEL = 30  # characters of one label
 
 MISSING = """\
 A csv or tsv field is missing if it is empty or NA, N/A, NaN, nan, NULL, null, None, #N/A and the like (the list of
@@ -375,8 +380,91 @@ def _write(
 
 def _outcome(output: Path, table: files.Table, done: pd.DataFrame) -> str:
     filled = [rows.size for _, rows in table.filled(done)]
-    left = [count for count in done.isna().sum() if count]
+    left = [count for j in range(done.shape[1]) if (count := int(missing(done.iloc[:, j]).sum()))]
     sentence = f"{sum(filled)} cells filled in {len(filled)} columns" if filled else "no cell was to be filled"
     if left:
         sentence += f"; {sum(left)} cells in {len(left)} columns left as they were"
     return f"wrote {'stdout' if str(output) == '-' else output}: {sentence}"
+
+
+# --- describe ---------------------------------------------------------------------------------------------------------
+
+
+def _describe(args: argparse.Namespace) -> int:
+    frame = _read(args).frame
+    found = patterns(frame)
+    parts = [_size(args.input, frame, found), _columns(frame)]
+    if len(frame):
+        parts += [_patterns(frame, found), _never_together(frame)]
+    _say("\n\n".join(parts), sys.stdout)
+    return 0
+
+
+def _size(path: Path, frame: pd.DataFrame, found: pd.DataFrame) -> str:
+    rows, lacking = found.iloc[:, -2], found.iloc[:, -1]
+    gaps, whole = int((rows * lacking).sum()), int(rows[lacking == 0].sum())
+    counts = f"{path}: {len(frame)} rows, {frame.shape[1]} columns"
+    return f"{counts}\n{gaps} of {frame.size} cells missing ({_percent(gaps, frame.size)} %), {whole} rows complete"
+
+
+def _columns(frame: pd.DataFrame) -> str:
+    rows = []
+    for j, label in enumerate(frame.columns):
+        column = frame.iloc[:, j]
+        gaps = int(missing(column).sum())
+        kind = choose(column)
+        name = "left alone (empty)" if gaps == len(frame) > 0 else "left alone" if kind is None else kind.name
+        rows.append((_shown(label), str(column.dtype), str(gaps), _percent(gaps, len(frame)), name))
+    return _table(("column", "dtype", "missing", "%", "kind"), rows)
+
+
+def _patterns(frame: pd.DataFrame, found: pd.DataFrame) -> str:
+    rows = []
+    for observed, count in zip(found.iloc[:SHOWN, :-2].to_numpy(), found.iloc[:SHOWN, -2].tolist(), strict=True):
+        labels = [_shown(label) for label, seen in zip(frame.columns, observed, strict=True) if not seen]
+        rows.append((str(count), _percent(count, len(frame)), _listed(labels) if labels else "nothing"))
+    most = "" if len(found) <= SHOWN else f", the {SHOWN} most frequent"
+    return f"patterns of missing cells: {len(found)}{most}\n{_table(('rows', '%', 'missing'), rows)}"
+
+
+def _never_together(frame: pd.DataFrame) -> str:
+    """Name the pairs of columns of which no row has both; a column without any value is no news here."""
+    together = coverage(frame).to_numpy()
+    seen = together.diagonal() > 0
+    pairs = np.argwhere(np.triu(together == 0, 1) & seen & seen[:, None])
+    lines = [" and ".join(_shown(frame.columns[j]) for j in pair) for pair in pairs[:SHOWN]]
+    more = [] if len(pairs) <= SHOWN else [f"and {len(pairs) - SHOWN} more"]
+    return "\n".join(
+        [f"pairs of columns never observed together: {len(pairs)}", *(f"  {line}" for line in lines + more)]
+    )
+
+
+def _percent(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.1f}" if whole else "-"
+
+
+def _shown(label: object) -> str:
+    """Make a label fit a cell of a table: one line, and not too long."""
+    text = " ".join(str(label).split()) or repr(label)
+    return text if len(text) <= LABEL else text[: LABEL - 1] + "…"
+
+
+def _listed(labels: list[str]) -> str:
+    """Join labels with commas, as many as a line holds."""
+    line = ", ".join(labels)
+    if len(line) <= WIDTH:
+        return line
+    held = next(k for k in range(len(labels) - 1, -1, -1) if len(", ".join(labels[:k])) <= WIDTH or not k)
+    return f"{', '.join(labels[:held])} and {len(labels) - held} more"
+
+
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    """Set rows under their heads; a column whose cells are all numbers stands on the right."""
+    lines = []
+    columns = list(zip(head, *rows, strict=True))
+    right = [all(cell.replace(".", "").isdecimal() or cell == "-" for cell in cells[1:]) for cells in columns]
+    widths = [max(map(len, cells)) for cells in columns]
+    for row in zip(*columns, strict=True):
+        cells = (c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True))
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)

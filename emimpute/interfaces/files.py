@@ -355,8 +355,7 @@ def _typed(texts: list[str], words: AbstractSet[str], *, codes: bool) -> pd.Seri
         return pd.Series(out)
     elif all(t in _BOOLEAN for t in observed):
         return _spread(np.array([_BOOLEAN[t] for t in observed]), gap)
-    words = pd.Series(texts, dtype=object)
-    return words.where(~gap, np.nan).infer_objects()
+    return pd.Series(texts, dtype=object).where(~gap, np.nan).infer_objects()
 
 
 def _integers(texts: list[str]) -> np.ndarray | None:

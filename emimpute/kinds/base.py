@@ -44,7 +44,9 @@ class Coding(ABC):
     """
 
     kind: ClassVar[str]  # the name of the kind that learned this
-    uses_variance: ClassVar[bool] = True  # whether `expect` needs `var`; a kind that is its own latent scale saves the work
+    uses_variance: ClassVar[bool] = (
+        True  # whether `expect` needs `var`; a kind that is its own latent scale saves the work
+    )
     width: int = 1  # k, the number of latent coordinates; 0 for a column that needs none
 
     @property

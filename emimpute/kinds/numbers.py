@@ -106,10 +106,14 @@ def from_numbers(numbers: ArrayLike, origin: Origin, like: pd.Series[Any]) -> An
     Integers are rounded half to even and clipped to the dtype's range, booleans to False and True, categories to the
     nearest one, datetimes to the dtype's unit, decimals to its scale. An object column gets what all of its observed
     cells are: bools, ints or Decimals (to their finest digit), else floats. ColumnError if ``like`` is of another
-    family than the origin.
+    family than the origin, ValueError for NaN.
     """
     numbers_in(like, origin)
-    return write(like.dtype, np.asarray(numbers, dtype=np.float64), origin, like)
+    numbers = np.asarray(numbers, dtype=np.float64)
+    if np.isnan(numbers).any():
+        msg = f"a fill for column {like.name!r} is NaN: expected numbers"
+        raise ValueError(msg)
+    return write(like.dtype, numbers, origin, like)
 
 
 def summary(mean: np.ndarray, sd: np.ndarray, origin: Origin, like: pd.Series[Any]) -> Mapping[str, Any]:

@@ -40,7 +40,9 @@ class Chunk:
     """Consecutive rows whose small systems have the same size and form."""
 
     rows: slice
-    block: np.ndarray  # (s, K) coordinates of each pattern's small system: the missing ones, or (covariance form) the observed
+    block: (
+        np.ndarray
+    )  # (s, K) coordinates of each pattern's small system: the missing ones, or (covariance form) the observed
     of_row: np.ndarray | None  # (r,) pattern of each row among the K; None where it is the row's own number
     weight: np.ndarray  # (K,) rows of each pattern, or their weight
     precision: bool
@@ -51,7 +53,9 @@ class Rows:
     """Rows sorted by form, size of the small system and pattern, each multiplied by the root of its weight."""
 
     x: np.ndarray  # (R, d), 0 at holes
-    centre: np.ndarray  # (R,) how often μ is to be subtracted: the root of the weight, or 0 for a row of a scatter's factor
+    centre: (
+        np.ndarray
+    )  # (R,) how often μ is to be subtracted: the root of the weight, or 0 for a row of a scatter's factor
     order: np.ndarray  # (R,) row of the table before sorting
     chunks: tuple[Chunk, ...]
 
@@ -83,7 +87,9 @@ class Rows:
                 of = local - low
                 weight = np.bincount(of, weights=sorted_centre[a:b] ** 2, minlength=high - low)
                 alone = high - low == b - a
-                chunks.append(Chunk(slice(a, b), np.ascontiguousarray(block[:, low:high]), None if alone else of, weight, f))
+                chunks.append(
+                    Chunk(slice(a, b), np.ascontiguousarray(block[:, low:high]), None if alone else of, weight, f)
+                )
         return cls(np.ascontiguousarray(x[order]), sorted_centre, order, tuple(chunks))
 
     def covariance_form(self, found: Patterns) -> Rows:

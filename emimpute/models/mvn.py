@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 __all__ = ["MVN", "MVNChart", "MVNProblem", "Normal", "Statistics"]
 
 _ILL = 1e8  # condition number above which the precision form is left
-_SINGULAR = 1e-10  # smallest eigenvalue of the correlation matrix that the likelihood in double precision still tells from 0
+_SINGULAR = (
+    1e-10  # smallest eigenvalue of the correlation matrix that the likelihood in double precision still tells from 0
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,7 +187,9 @@ class MVNProblem:
     def noise(self, params: Normal, logpost: float) -> float:
         """Rounding error of the log posterior: relative for its sum, and like cond(Σ) for each row's quadratic form."""
         values = np.linalg.eigvalsh(params.cov)
-        return float(np.finfo(float).eps) * (64 * abs(logpost) + self.rows * len(values) * float(values[-1] / values[0]))
+        return float(np.finfo(float).eps) * (
+            64 * abs(logpost) + self.rows * len(values) * float(values[-1] / values[0])
+        )
 
     def degenerate(self, params: Normal) -> bool:
         """Whether the correlation matrix is singular to double precision."""

@@ -57,7 +57,9 @@ class Fit:
     @property
     def mean(self) -> pd.Series[Any]:
         """Means, (d,), on the columns' own scale (times as a number of their unit since 1970)."""
-        return pd.Series(self.law.params.mean + np.asarray(self.law.table.shift), index=self.law.table.coordinates, name="mean")
+        return pd.Series(
+            self.law.params.mean + np.asarray(self.law.table.shift), index=self.law.table.coordinates, name="mean"
+        )
 
     @property
     def cov(self) -> pd.DataFrame:

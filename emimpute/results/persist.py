@@ -77,8 +77,14 @@ def read_json(source: str | os.PathLike[str]) -> Fit:
         msg = f"This fit was written in format {document['version']}, and this version of emimpute reads up to {_VERSION}: upgrade it."
         raise EMImputeError(msg)
     labels, names = [_unlabel(x) for x in document["labels"]], [_unlabel(x) for x in document["names"]]
-    index = pd.MultiIndex.from_tuples(labels, names=names) if len(names) > 1 else pd.Index(labels, name=names[0], tupleize_cols=False)
-    codings = tuple(registry.get(kind).restore(c) for kind, c in zip(document["kinds"], document["codings"], strict=True))
+    index = (
+        pd.MultiIndex.from_tuples(labels, names=names)
+        if len(names) > 1
+        else pd.Index(labels, name=names[0], tupleize_cols=False)
+    )
+    codings = tuple(
+        registry.get(kind).restore(c) for kind, c in zip(document["kinds"], document["codings"], strict=True)
+    )
     model = models.get(document["model"])
     return Fit(
         law=Law(Table(index, tuple(document["turns"]), codings), model, model.from_json(document["params"])),
@@ -125,13 +131,25 @@ def _unlabel(label: Any) -> Any:
     if not isinstance(label, dict):
         return label
     ((kind, value),) = label.items()
-    return tuple(_unlabel(x) for x in value) if kind == "tuple" else float(value) if kind == "float" else pd.Timestamp(value)
+    return (
+        tuple(_unlabel(x) for x in value)
+        if kind == "tuple"
+        else float(value)
+        if kind == "float"
+        else pd.Timestamp(value)
+    )
 
 
 def _problem(problem: Problem) -> dict[str, Any]:
     warning = problem.warning.__name__ if problem.warning else None
     columns = [_label(c) for c in problem.columns]
-    return {"name": problem.name, "columns": columns, "sentence": problem.sentence, "remedy": problem.remedy, "warning": warning}
+    return {
+        "name": problem.name,
+        "columns": columns,
+        "sentence": problem.sentence,
+        "remedy": problem.remedy,
+        "warning": warning,
+    }
 
 
 def _unproblem(found: dict[str, Any]) -> Problem:

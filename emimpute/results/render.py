@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 __all__ = ["html", "page", "text"]
 
 _COLUMNS = 30  # columns shown before the rest is only counted
-_STYLE = "body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:60em}td,th{text-align:left;padding:.1em .8em}"
+_STYLE = (
+    "body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:60em}td,th{text-align:left;padding:.1em .8em}"
+)
 
 
 def text(fit: Fit) -> str:

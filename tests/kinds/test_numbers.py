@@ -51,7 +51,6 @@ NOT_NUMBERS = {
     "arrow nulls": pd.Series(pd.arrays.ArrowExtensionArray(pa.nulls(2))),
     "lists": pd.Series(pd.arrays.ArrowExtensionArray(pa.array([[1], None]))),
     "object timedelta64": pd.Series([np.timedelta64(1, "s"), None], dtype=object),
-    "records": pd.Series(np.zeros(2, dtype="V4")),
 }
 
 
@@ -307,6 +306,13 @@ def test_a_fill_far_outside_is_still_a_date(dtype):
     assert back.dtype == column.dtype
     assert not back.isna().any()
     assert len({str(v) for v in back.tolist()}) == 2
+
+
+@pytest.mark.parametrize("dtype", ["float64", "Int64"])
+def test_a_fill_is_never_missing(dtype):
+    like = pd.Series([1, 2], dtype=dtype, name="x")
+    with pytest.raises(ValueError, match="a fill for column 'x' is NaN"):
+        from_numbers([np.nan], origin_of(like), like)
 
 
 # Between columns

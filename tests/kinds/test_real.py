@@ -78,7 +78,7 @@ def test_what_cannot_be_learned_is_an_error_that_names_the_column():
 
 
 def test_text_where_numbers_were_learned_is_an_error():
-    with pytest.raises(ColumnError, match="'x' .* does not hold numbers"):
+    with pytest.raises(ColumnError, match=r"'x' .* does not hold numbers"):
         Real().learn(pd.Series(VALUES)).encode(pd.Series(["a", "b"], name="x"))
 
 

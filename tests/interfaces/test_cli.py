@@ -1,0 +1,473 @@
+"""The command line: what it writes, what it says, what it refuses, and with which exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import emimpute
+from emimpute.interfaces import cli, files
+from emimpute.interfaces.cli import main
+
+SOURCE = """\
+id,age,income,wave,when,code
+a,31,1.10,1,2020-01-01,NA
+b,45,2.50,2,,DE
+c,,3.75,3,2020-01-03,007
+d,52,,1,2020-01-04,FR
+e,38,2.0,2,2020-01-05,
+f,27,0.95,,2020-01-06,NA
+g,61,4.40,3,2020-01-07,DE
+h,49,3e0,1,2020-01-08,DE
+"""
+COLUMNS = ["--columns", "age,income,wave"]
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A folder with in.csv in it, and we in the folder."""
+    monkeypatch.chdir(tmp_path)
+    Path("in.csv").write_text(SOURCE)
+    return tmp_path
+
+
+def refused(capsys, *argv, code=2):
+    """The one sentence on stderr with which the command refuses."""
+    assert main([*map(str, argv)]) == code
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert "Traceback" not in err
+    return err.rstrip()
+
+
+# --- impute -------------------------------------------------------------------------------------------------------------
+
+
+def test_the_gaps_are_filled_and_nothing_else_is_touched(here, capsys):
+    """Every line of the file is the old one, but for the filled fields, and those are what the package gives."""
+    assert main(["impute", "in.csv", "-o", "out.csv", *COLUMNS]) == 0
+    frame = files.read(Path("in.csv")).frame
+    done = emimpute.impute(frame, columns=["age", "income", "wave"])
+    expected = (
+        SOURCE.replace("c,,", f"c,{done.age[2]},")
+        .replace("d,52,,", f"d,52,{done.income[3]!r},".replace("np.float64(", "").replace(")", ""))
+        .replace("0.95,,", f"0.95,{done.wave[5]},")
+    )
+    assert Path("out.csv").read_text() == expected
+    assert isinstance(done.age[2], int | np.integer)
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert out.endswith("\nwrote out.csv: 3 cells filled in 3 columns; 4 cells in 2 columns left as they were\n")
+    assert out.startswith(emimpute.fit(frame, columns=["age", "income", "wave"]).summary().partition("\n")[0])
+
+
+def test_columns_left_alone_are_a_warning_in_one_line(here, capsys):
+    """Without the file and line that Python would put before it."""
+    assert main(["impute", "in.csv", "-o", "out.csv", "--quiet"]) == 0
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert re.fullmatch(r"warning: .*'when' and 'code'.*\n", err)
+    assert ".py" not in err
+
+
+def test_options_reach_the_model(here, capsys):
+    """Each with its value, and labels as the frame has them."""
+    seen = {}
+
+    def spy(frame, **options):
+        seen.update(options)
+        return frame
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cli, "impute", spy)
+        words = ["--fill", 'age,"income"', "--fill", "wave", "--kinds", "age=real,income=real", "--kinds", "wave=real"]
+        more = ["--prior", "2.5", "--weights", "wave", "--tol", "1e-4", "--max-iter", "7"]
+        assert main(["impute", "in.csv", "-o", "out.csv", *COLUMNS, *words, *more]) == 0
+        seen.pop("report")
+        assert seen == {
+            "columns": ["age", "income", "wave"],
+            "fill": ["age", "income", "wave"],
+            "kinds": {"age": "real", "income": "real", "wave": "real"},
+            "prior": 2.5,
+            "weights": "wave",
+            "tol": 1e-4,
+            "max_iter": 7,
+        }
+        for word, prior in {"none": None, "ridge": "ridge", "fallback": "fallback"}.items():
+            assert main(["impute", "in.csv", "-o", "out.csv", "--force", "--prior", word]) == 0
+            assert seen["prior"] == prior
+            assert seen["columns"] is seen["fill"] is seen["kinds"] is seen["weights"] is None
+    assert capsys.readouterr().err == ""
+
+
+def test_fill_and_weights(here):
+    """The other columns inform, and keep their gaps."""
+    Path("w.csv").write_text("x,y,w\n1,2,1\n2,,1\n3,6,2\n,7,1\n4,9,1\n")
+    assert main(["impute", "w.csv", "-o", "out.csv", "--fill", "y", "--weights", "w", "--quiet"]) == 0
+    done = pd.read_csv("out.csv")
+    assert done.isna().sum().to_dict() == {"x": 1, "y": 0, "w": 0}
+
+
+def test_labels_that_are_no_text(here):
+    """A typed file may label its columns by numbers; a word on the command line means the label that reads so."""
+    df = pd.DataFrame({"a": [1.0, 2, 3, 4], "b": [1.1, np.nan, 3.2, 3.9]})
+    df.columns = pd.Index([1, 2])
+    assert cli._label(df, "2") == 2
+    assert cli._label(df, "3") == "3"
+
+
+def test_values_that_mean_missing(here):
+    """A minus sign before them is no option."""
+    Path("na.csv").write_text("x;y\n1;2\n-99;4\n3;?\n4;8.5\n5;9\n")
+    argv = ["impute", "na.csv", "-o", "out.csv", "--na", "-99", "--na", "?", "--sep", ";", "--quiet"]
+    assert main(argv) == 0
+    lines = Path("out.csv").read_text().splitlines()
+    assert lines[0] == "x;y"
+    assert re.fullmatch(r"2;4", lines[2])
+    assert re.fullmatch(r"3;[0-9.]+", lines[3])
+
+
+@pytest.mark.parametrize("ending", ["csv", "tsv", "csv.gz", "tsv.gz", "parquet", "feather"])
+def test_every_format_gives_the_same_numbers(here, ending):
+    """From csv to each, and from each back to csv."""
+    pytest.importorskip("pyarrow")
+    assert main(["impute", "in.csv", "-o", "direct.csv", *COLUMNS, "--quiet"]) == 0
+    assert main(["impute", "in.csv", "-o", f"out.{ending}", *COLUMNS, "--quiet"]) == 0
+    assert main(["impute", f"out.{ending}", "-o", "back.csv", *COLUMNS, "--quiet"]) == 0
+    pd.testing.assert_frame_equal(pd.read_csv("back.csv"), pd.read_csv("direct.csv"))
+
+
+def test_a_parquet_file_keeps_its_index_and_dtypes(here, capsys):
+    """And its attrs."""
+    pytest.importorskip("pyarrow")
+    df = pd.DataFrame(
+        {"x": pd.array([1, 2, None, 4, 6], dtype="Int16"), "y": np.array([1, 2.5, 3, np.nan, 5], dtype="float32")},
+        index=pd.Index(list("abcde"), name="who"),
+    )
+    df.attrs["source"] = "a survey"
+    df.to_parquet("in.parquet")
+    assert main(["impute", "in.parquet", "-o", "out.parquet"]) == 0
+    after = pd.read_parquet("out.parquet")
+    pd.testing.assert_frame_equal(after, emimpute.impute(df))
+    assert after.attrs == df.attrs
+
+
+def test_stdout_holds_the_table_alone(here, capsysbinary):
+    """What else there is to say goes to stderr."""
+    assert main(["impute", "in.csv", "-o", "-", *COLUMNS]) == 0
+    out, err = capsysbinary.readouterr()
+    assert main(["impute", "in.csv", "-o", "out.csv", *COLUMNS]) == 0
+    assert out == Path("out.csv").read_bytes()
+    assert b"wrote stdout: 3 cells filled" in err
+
+
+@pytest.mark.parametrize("ending", ["txt", "json", "html", "HTML"])
+def test_reports(here, ending, capsys):
+    """By their ending, of any case, and by the same rule: not over what exists."""
+    argv = ["impute", "in.csv", "-o", "out.csv", "--report", f"r.{ending}", *COLUMNS, "--quiet"]
+    assert main(argv) == 0
+    written = Path(f"r.{ending}").read_text()
+    assert {"txt": "income", "json": '"', "html": "<"}[ending.lower()] in written
+    if ending == "json":
+        json.loads(written)
+    Path("out.csv").unlink()
+    assert "exists already" in refused(capsys, *argv)
+    assert sorted(os.listdir()) == sorted(["in.csv", f"r.{ending}"])
+
+
+def test_nothing_to_fill(here, capsys):
+    """The file comes back as it was; there is no fit to report on, and that is said."""
+    Path("full.csv").write_text('x,y\n1,"2.0"\n3,4\n')
+    assert main(["impute", "full.csv", "-o", "out.csv", "--report", "r.txt"]) == 0
+    assert Path("out.csv").read_bytes() == Path("full.csv").read_bytes()
+    out, err = capsys.readouterr()
+    assert out == "wrote out.csv: no cell was to be filled\n"
+    assert err == "warning: nothing was to be filled, so there is no fit and 'r.txt' is not written.\n"
+    assert not Path("r.txt").exists()
+
+
+def test_no_convergence_is_a_warning(here, capsys):
+    """The best estimate was used, the file is there, and the exit code is 0."""
+    assert main(["impute", "in.csv", "-o", "out.csv", "--max-iter", "1", *COLUMNS]) == 0
+    assert re.search("^warning: .*1", capsys.readouterr().err)
+    assert Path("out.csv").exists()
+
+
+# --- what it refuses ----------------------------------------------------------------------------------------------------
+
+
+def test_it_writes_over_nothing_without_force(here, capsys):
+    """Neither its input, by any name, nor another file; with --force both."""
+    Path("soft.csv").symlink_to("in.csv")
+    Path("hard.csv").hardlink_to("in.csv")
+    for name in ("in.csv", "./in.csv", "soft.csv", "hard.csv", here / "in.csv"):
+        assert "is the input itself" in refused(capsys, "impute", "in.csv", "-o", name)
+    assert "is the input itself" in refused(capsys, "impute", "soft.csv", "-o", "in.csv")
+    Path("out.csv").write_text("mine")
+    assert "exists already" in refused(capsys, "impute", "in.csv", "-o", "out.csv")
+    assert (Path("in.csv").read_text(), Path("out.csv").read_text()) == (SOURCE, "mine")
+    assert main(["impute", "in.csv", "-o", "out.csv", "--force", "--quiet", *COLUMNS]) == 0
+    assert main(["impute", "in.csv", "-o", "in.csv", "--force", "--quiet", *COLUMNS]) == 0
+    assert Path("in.csv").read_text() == Path("out.csv").read_text() != SOURCE
+
+
+@pytest.mark.parametrize(
+    ("argv", "says"),
+    [
+        (["impute", "none.csv", "-o", "out.csv"], "emimpute: No such file or directory: 'none.csv'"),
+        (["describe", "none.csv"], "emimpute: No such file or directory: 'none.csv'"),
+        (["impute", "in.xlsx", "-o", "out.csv"], "names no format this command knows"),
+        (["impute", "in.csv", "-o", "out.xlsx"], "names no format this command knows"),
+        (["impute", "in.csv", "-o", "no/out.csv"], "there is no folder"),
+        (["impute", "in.csv", "-o", "out.csv", "--report", "no/r.txt"], "there is no folder"),
+        (["impute", "in.csv", "-o", "out.csv", "--fill", "agee"], "'agee': did you mean 'age'?"),
+        (["impute", "in.csv", "-o", "out.csv", "--columns", "age,nope"], "There is no column 'nope'"),
+        (["impute", "in.csv", "-o", "out.csv", "--kinds", "age=reel"], "There is no kind 'reel': did you mean 'real'?"),
+        (["impute", "in.csv", "-o", "out.csv", "--kinds", "nope=real"], "There is no column 'nope'"),
+        (["impute", "in.csv", "-o", "out.csv", "--weights", "wait"], "There is no column 'wait'"),
+        (["impute", "in.csv", "-o", "out.csv", "--index-col", "ID"], "There is no column 'ID'"),
+        (["impute", "in.csv", "-o", "out.csv", "--prior", "rigde"], "rigde"),
+        (["impute", "in.csv", "-o", "out.csv", "--columns", "when,age"], "'when'"),
+        (["impute", "in.csv", "-o", "out.csv", "--kinds", "age"], "--kinds: expected COLUMN=KIND,..., got 'age'"),
+        (["impute", "in.csv", "-o", "out.csv", "--tol", "0"], "--tol: expected a positive number, got '0'"),
+        (["impute", "in.csv", "-o", "out.csv", "--tol", "x"], "--tol: expected a positive number, got 'x'"),
+        (["impute", "in.csv", "-o", "out.csv", "--max-iter", "0"], "--max-iter: expected a whole number, 1 or more"),
+        (["impute", "in.csv", "-o", "out.csv", "--sep", "::"], "--sep: expected one character"),
+        (["impute", "in.csv", "-o", "out.csv", "--report", "r.pdf"], "--report: expected a name that ends in .txt"),
+        (["impute", "in.csv", "-o", "out.csv", "--encoding", "utf-99"], "there is no encoding 'utf-99'"),
+        (["impute", "in.csv"], "required: -o/--output (see emimpute impute --help)"),
+        (["impute", "in.csv", "-o", "out.csv", "--forse"], "unrecognized arguments: --forse"),
+        ([], "required: COMMAND (see emimpute --help)"),
+        (["guess"], "invalid choice: 'guess'"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_2(here, capsys, argv, says):
+    """On stderr, without a traceback, and nothing is written."""
+    assert says in refused(capsys, *argv)
+    assert os.listdir() == ["in.csv"]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "is empty"),
+        ("x,y\n1,2\n3\n", "line 3: got 1 fields where the header has 2"),
+        ("x,y\n1,inf\n2,\n3,4\n", "'y' holds infinity"),
+        ("x,y\n,\n,\n", "'x' and 'y'"),
+    ],
+)
+def test_bad_tables_too(here, capsys, text, says):
+    """Whether the reader or the model finds it out."""
+    Path("bad.csv").write_text(text)
+    assert says in refused(capsys, "impute", "bad.csv", "-o", "out.csv")
+    assert not Path("out.csv").exists()
+
+
+def test_a_report_that_fails_leaves_no_output(here, capsys, monkeypatch):
+    """Both are whole before either takes its place."""
+
+    def full(self, path):
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr(emimpute.Fit, "report", full)
+    argv = ["impute", "in.csv", "-o", "out.csv", "--report", "r.txt", *COLUMNS]
+    assert "No space left on device" in refused(capsys, *argv)
+    assert os.listdir() == ["in.csv"]
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read and write anything")
+def test_no_permission(here, capsys):
+    """To read, or to write into the folder."""
+    Path("in.csv").chmod(0)
+    assert "Permission denied: 'in.csv'" in refused(capsys, "describe", "in.csv")
+    Path("in.csv").chmod(0o600)
+    here.chmod(0o500)
+    try:
+        assert "no permission to write 'out.csv'" in refused(capsys, "impute", "in.csv", "-o", "out.csv")
+    finally:
+        here.chmod(0o700)
+
+
+def test_an_interrupt_is_130(here, capsys, monkeypatch):
+    """As shells expect of Ctrl-C; the old output is there."""
+
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(files, "write", stop)
+    Path("out.csv").write_text("old")
+    argv = ["impute", "in.csv", "-o", "out.csv", "--force", *COLUMNS]
+    assert refused(capsys, *argv, code=130) == "emimpute: interrupted"
+    assert Path("out.csv").read_text() == "old"
+    assert sorted(os.listdir()) == ["in.csv", "out.csv"]
+
+
+def test_a_bug_is_not_hidden(here, monkeypatch):
+    """What nobody foresaw keeps its traceback; Python then exits with 1."""
+    monkeypatch.setattr(files, "read", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        main(["describe", "in.csv"])
+
+
+HALF = """
+import sys, time
+from pathlib import Path
+from emimpute.interfaces import cli, files
+
+def half(table, done, draft, form):
+    draft.write_text("id,age,inc")
+    print("half", flush=True)
+    time.sleep(60)
+
+files.write = half
+sys.exit(cli.main(["impute", "in.csv", "-o", "out.csv", "--force", "--quiet", "--columns", "age,income,wave"]))
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX systems")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)])
+def test_killed_half_way_the_old_output_is_intact(here, number, code):
+    """The new one is written beside it, and had not taken its place."""
+    Path("out.csv").write_text("old")
+    env = os.environ | {"PYTHONPATH": str(Path(emimpute.__file__).parents[1])}
+    with subprocess.Popen(
+        [sys.executable, "-c", HALF], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env
+    ) as process:
+        assert process.stdout.readline() == b"half\n"
+        process.send_signal(number)
+        process.communicate(timeout=30)
+    assert process.returncode == code
+    assert Path("out.csv").read_text() == "old"
+    if number == signal.SIGINT:  # who is asked to stop tidies up
+        assert sorted(os.listdir()) == ["in.csv", "out.csv"]
+
+
+# --- describe -----------------------------------------------------------------------------------------------------------
+
+
+def test_describe(here, capsys):
+    """What is missing, column by column, in which patterns, and which columns never meet."""
+    Path("d.csv").write_text("a,b,c,word,empty\n1,,3,x,\n2,,,y,\n3,1.5,,,\n4,2.5,,z,\n1,,7,x,\n")
+    assert main(["describe", "d.csv"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    word = str(files.read(Path("d.csv")).frame.word.dtype)
+    assert out.splitlines() == [
+        "d.csv: 5 rows, 5 columns",
+        "12 of 25 cells missing (48.0 %), 0 rows complete",
+        "",
+        f"column  {'dtype':7}  missing      %  kind",
+        "a       int64          0    0.0  real",
+        "b       float64        3   60.0  real",
+        "c       Int64          3   60.0  real",
+        f"word    {word:7}        1   20.0  left alone",
+        "empty   float64        5  100.0  left alone (empty)",
+        "",
+        "patterns of missing cells: 4",
+        "rows     %  missing",
+        "   2  40.0  b, empty",
+        "   1  20.0  c, empty",
+        "   1  20.0  b, c, empty",
+        "   1  20.0  c, word, empty",
+        "",
+        "pairs of columns never observed together: 1",
+        "  b and c",
+    ]
+
+
+def test_describe_wide_long_and_empty_tables(here, capsys):
+    """Sixty columns and their hundred patterns stay readable, and no rows are no error."""
+    rng = np.random.default_rng(1)
+    values = pd.DataFrame(rng.normal(size=(100, 60))).add_prefix("a rather long label for column number ")
+    values[rng.random(values.shape) < 0.5] = np.nan
+    values.to_csv("wide.csv", index=False)
+    assert main(["describe", "wide.csv"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 120
+    assert len(lines) < 60 + 10 + 15
+    assert "patterns of missing cells: 100, the 10 most frequent" in lines
+    assert all(re.search(r" and \d+ more$", line) for line in lines[-12:-2])
+    Path("none.csv").write_text("x,y\n")
+    assert main(["describe", "none.csv"]) == 0
+    assert "0 rows, 2 columns" in capsys.readouterr().out
+
+
+# --- the words ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("argv", "shows"),
+    [
+        (["--help"], ["impute", "describe", "COMMAND --help"]),
+        (
+            ["impute", "--help"],
+            ["examples:", "emimpute impute survey.csv -o done.csv", "exit codes:", "integers", "--na"],
+        ),
+        (["describe", "--help"], ["example:", "exit codes:"]),
+        (["--version"], ["emimpute"]),
+    ],
+)
+def test_help_and_version(capsys, argv, shows):
+    """With examples, what counts as missing, and the exit codes."""
+    assert main(argv) == 0
+    out = capsys.readouterr().out
+    assert all(word in out for word in shows)
+
+
+def test_the_examples_of_the_help_are_understood():
+    """Every command line in it parses."""
+    lines = re.findall(r"^  emimpute (.+?)(?: \|.*)?$", cli.IMPUTE + cli.DESCRIBE, flags=re.MULTILINE)
+    assert len(lines) >= 4
+    for line in lines:
+        assert cli._parser().parse_args(line.split()).run
+
+
+def test_python_m_emimpute_is_the_command(here):
+    """In a process of its own, with the exit code of the command."""
+    env = os.environ | {"PYTHONPATH": str(Path(emimpute.__file__).parents[1])}
+
+    def run(*argv):
+        command = [sys.executable, "-m", "emimpute", *argv]
+        return subprocess.run(command, capture_output=True, text=True, env=env, check=False)
+
+    done = run("impute", "in.csv", "-o", "out.csv", *COLUMNS)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith("left as they were\n")
+    bad = run("impute", "in.csv", "-o", "out.csv")
+    assert (bad.returncode, bad.stdout) == (2, "")
+    assert bad.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes of POSIX systems")
+def test_a_reader_that_stops_early_costs_nothing(here):
+    """`emimpute ... -o out.csv | head -0` writes the file and makes no noise."""
+    env = os.environ | {"PYTHONPATH": str(Path(emimpute.__file__).parents[1])}
+    argv = [sys.executable, "-m", "emimpute", "impute", "in.csv", "-o", "out.csv", *COLUMNS]
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        done = subprocess.run(argv, stdout=write, stderr=subprocess.PIPE, env=env, check=False)
+    finally:
+        os.close(write)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert Path("out.csv").exists()
+
+
+def test_a_label_that_the_terminal_cannot_show_stops_nothing(here):
+    """It is shown with question marks."""
+    Path("é.csv").write_text("é,ü\n1,2\n,3\n4,5\n", encoding="utf-8")
+    env = os.environ | {"PYTHONPATH": str(Path(emimpute.__file__).parents[1]), "PYTHONIOENCODING": "ascii"}
+    argv = [sys.executable, "-m", "emimpute", "describe", "é.csv"]
+    done = subprocess.run(argv, capture_output=True, env=env, check=False)
+    assert done.returncode == 0
+    assert b"\n?       Int64" in done.stdout
