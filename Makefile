@@ -7,14 +7,16 @@
 SHELL := /bin/sh
 PYTHONS := python3 python3.14 python3.13 python3.12 python3.11
 
-ENVIRONMENTS := demo test pandas2
+ENVIRONMENTS := demo test pandas2 bench
 INSTALL_demo :=
 INSTALL_test := --group test --group lint
+INSTALL_bench := --group bench
 INSTALL_pandas2 := --group test 'pandas>=2.3,<3'
 
 DEMO := .venv/demo/bin/python
 TEST := .venv/test/bin/python
 PANDAS2 := .venv/pandas2/bin/python
+BENCH := .venv/bench/bin/python
 
 # What the caller's shell is set up for must not leak into our environments.
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME PIP_USER PIP_TARGET PIP_PREFIX MYPYPATH
@@ -45,10 +47,9 @@ test-new: .venv/test/.complete  ## tests, doctests and README blocks on the newe
 test-pandas2: .venv/pandas2/.complete  ## the same on pandas 2.3
 	$(PANDAS2) -m pytest -q
 
-bench: .venv/test/.complete  ## the stopwatches of tests/benchmarks
+bench: .venv/bench/.complete  ## the stopwatches of tests/benchmarks, beside the peers
 	@for script in tests/benchmarks/[a-z]*.py; do \
-		test -e "$$script" || { echo "tests/benchmarks holds no stopwatch yet."; continue; }; \
-		echo "== $$script"; $(TEST) "$$script" || exit 1; \
+		echo "== $$script"; $(BENCH) "$$script" || exit 1; \
 	done
 
 clean:  ## remove all that was made here

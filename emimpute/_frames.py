@@ -1,4 +1,4 @@
-"""Reading and writing pandas frames by position, so that labels may repeat, and nothing of the caller's is ever touched."""
+"""Reading and writing frames by position, so that labels may repeat, and nothing of the caller's is ever touched."""
 
 from __future__ import annotations
 
@@ -10,9 +10,19 @@ import pandas as pd
 
 from emimpute.errors import ColumnError, EMImputeError, named, unknown
 
-__all__ = ["check", "cells_to_fill", "own", "positions", "put", "replace", "row_weights"]
+__all__ = [
+    "add_indicators",
+    "cells_to_fill",
+    "check",
+    "key",
+    "locate",
+    "own",
+    "positions",
+    "row_weights",
+    "written",
+]
 
-_COPY_ON_WRITE = int(pd.__version__.split(".")[0]) >= 3
+_MISSING = object()
 
 
 def check(df: object) -> pd.DataFrame:
@@ -26,25 +36,38 @@ def check(df: object) -> pd.DataFrame:
 
 
 def own(df: pd.DataFrame) -> pd.DataFrame:
-    """A copy that later edits of ``df`` do not reach; without copy-on-write it must be deep."""
-    return df.copy(deep=not _COPY_ON_WRITE)
+    """A copy that shares no cell with ``df``; a shallow one would, for ``.array`` writes past copy-on-write."""
+    return df.copy(deep=True)
+
+
+def key(label: Any) -> Hashable:
+    """``label`` as a key of a dictionary: the same for equal labels, and for missing ones, however they are written."""
+    if isinstance(label, tuple):
+        return tuple(key(level) for level in label)
+    return _MISSING if pd.api.types.is_scalar(label) and pd.isna(label) else label
 
 
 def positions(df: pd.DataFrame, labels: object, what: str) -> list[int]:
-    """Positions of the columns that ``labels`` (one, or a list of them) name; a repeated label names all its columns."""
-    wanted = [labels] if isinstance(labels, (str, bytes, tuple)) or not isinstance(labels, Iterable) else list(labels)
-    found: list[int] = []
+    """Positions of the columns that ``labels`` (one, or a list of them) name; a repeated label names all its columns.
+
+    Raises ColumnError, which begins with ``what``, for a label that ``df`` has not.
+    """
+    wanted = [labels] if isinstance(labels, str | bytes | tuple) or not isinstance(labels, Iterable) else list(labels)
+    found: set[int] = set()
     for label in wanted:
         here = locate(df.columns, label)
         if not len(here):
             msg = f"{what}: {unknown('column', label, list(df.columns))}"
             raise ColumnError(msg)
-        found.extend(int(i) for i in here if int(i) not in found)
+        found.update(here.tolist())
     return sorted(found)
 
 
-def locate(columns: pd.Index[Any], label: Hashable) -> np.ndarray:
+def locate(columns: pd.Index[Any], label: Any) -> np.ndarray:
     """Positions of the columns labelled ``label`` (in a MultiIndex also by its first levels), possibly none."""
+    if isinstance(columns, pd.MultiIndex):  # whose get_loc warns of its performance where labels are not sorted
+        levels = label if isinstance(label, tuple) else (label,)
+        return np.array([i for i, c in enumerate(columns) if key(c[: len(levels)]) == key(levels)], dtype=int)
     try:
         place = columns.get_loc(label)
     except (KeyError, TypeError, pd.errors.InvalidIndexError):
@@ -52,32 +75,40 @@ def locate(columns: pd.Index[Any], label: Hashable) -> np.ndarray:
     return np.atleast_1d(np.arange(len(columns))[place])
 
 
-def put(column: pd.Series[Any], mask: np.ndarray, values: Any) -> pd.Series[Any]:
-    """A copy of ``column`` with ``values`` (of its dtype) where ``mask`` (n,) is True; the other cells keep their bits."""
-    dtype: Any = column.dtype
-    if isinstance(dtype, pd.SparseDtype):
-        dense = np.asarray(column.array).copy()
-        dense[mask] = np.asarray(values)
-        array: Any = pd.arrays.SparseArray(dense, dtype=dtype)
-    elif isinstance(dtype, np.dtype):
-        array = column.to_numpy(copy=True)
-        array[mask] = values
-    else:
-        array = column.array.copy()
-        array[mask] = values
-    return pd.Series(array, index=column.index, name=column.name, dtype=dtype, copy=False)
+def written(df: pd.DataFrame, cells: Mapping[int, tuple[np.ndarray, Any]]) -> pd.DataFrame:
+    """A copy of ``df`` (subclass, attrs and flags included) with some cells replaced; all others keep their bits.
 
-
-def replace(df: pd.DataFrame, columns: Mapping[int, pd.Series[Any]]) -> pd.DataFrame:
-    """A copy of ``df`` (subclass, attrs and flags included) with the columns at some positions replaced."""
+    ``cells`` holds by position a mask (n,) and the values, of the column's dtype, of the cells where it is True.
+    """
     out = own(df)
-    for position, column in columns.items():
-        out.isetitem(position, column)
+    for position, (mask, values) in cells.items():
+        column = df.iloc[:, position]
+        if isinstance(column.dtype, np.dtype):
+            # In place: a column set anew would leave the frame in as many pieces, of which pandas warns later.
+            out.iloc[np.flatnonzero(mask), position] = values
+        else:
+            out.isetitem(position, _put(column, mask, values))
     return out
 
 
-def cells_to_fill(df: pd.DataFrame, where: object) -> np.ndarray | None:
-    """``where`` as a boolean table (n, columns): True may be filled. None where it was not given."""
+def _put(column: pd.Series[Any], mask: np.ndarray, values: Any) -> Any:
+    """A copy of a column of an extension dtype with ``values`` where ``mask`` (n,) is True."""
+    dtype: Any = column.dtype
+    if isinstance(dtype, pd.SparseDtype):
+        dense = np.array(column.array)
+        dense[mask] = np.asarray(values)
+        array: Any = pd.arrays.SparseArray(dense, dtype=dtype)
+    else:
+        array = column.array.copy()
+        array[mask] = values
+    return pd.Series(array, index=column.index, dtype=dtype, copy=False)
+
+
+def cells_to_fill(df: pd.DataFrame, where: Any) -> np.ndarray | None:
+    """``where`` as a boolean table (n, columns): True may be filled. None where it was not given.
+
+    Raises EMImputeError for another shape, other labels, or what is not True or False.
+    """
     if where is None:
         return None
     if callable(where):
@@ -87,51 +118,41 @@ def cells_to_fill(df: pd.DataFrame, where: object) -> np.ndarray | None:
             msg = "where= has other rows or columns than the data: build it from them, for instance with df.isna()."
             raise EMImputeError(msg)
     elif np.shape(where) != df.shape:
-        msg = (
-            f"where= has the shape {np.shape(where)}, and the data have {df.shape}: one value for each cell is needed."
-        )
+        msg = f"where= has the shape {np.shape(where)} and the data {df.shape}: one value for each cell is needed."
         raise EMImputeError(msg)
     table = np.asarray(where)
     if table.dtype != bool:
-        kinds = {type(v) for v in table.ravel().tolist()}
-        if not kinds <= {bool}:
-            msg = f"where= holds {named(sorted(k.__name__ for k in kinds))}, and only True and False mean something."
+        others = {type(cell).__name__ for cell in table.ravel().tolist() if not isinstance(cell, bool | np.bool_)}
+        if others:
+            msg = f"where= holds {named(sorted(others))}, and only True and False mean something: convert it."
             raise EMImputeError(msg)
         table = table.astype(bool)
     return table
 
 
-def row_weights(df: pd.DataFrame, weights: object) -> tuple[np.ndarray | None, list[int]]:
-    """Case weights (n,), and the positions of the columns they were taken from, if any."""
+def row_weights(df: pd.DataFrame, weights: Any) -> tuple[np.ndarray | None, list[int]]:
+    """Case weights (n,), and the positions of the columns they were taken from, if any.
+
+    Raises EMImputeError unless they are one finite number, not below 0, for each row, and not all 0; ColumnError for a
+    label that names no column, or several.
+    """
     if weights is None:
         return None, []
-    taken: list[int] = []
-    if isinstance(weights, pd.Series):
-        if not weights.index.equals(df.index):
-            msg = (
-                "weights= is a Series with another index than the data: align it first, with weights.reindex(df.index)."
-            )
-            raise EMImputeError(msg)
-        column, name = weights, "weights="
-    elif isinstance(weights, (str, tuple)) or np.ndim(weights) == 0:  # type: ignore[arg-type]
-        taken = positions(df, [weights], "weights=")
-        column, name = df.iloc[:, taken[0]], f"The weights column {weights!r}"
-    else:
-        column, name = pd.Series(np.asarray(weights)), "weights="
+    column, name, taken = _weights(df, weights)
     try:
         values = column.astype("Float64").to_numpy(dtype=float, na_value=np.nan, copy=True)
     except (TypeError, ValueError):
-        msg = f"{name} holds {column.dtype}, and weights are numbers."
+        msg = f"{name} holds {column.dtype}, and weights are numbers: convert it."
         raise EMImputeError(msg) from None
     if len(values) != len(df):
-        msg = f"weights= has {len(values)} values, and the data have {len(df)} rows."
+        msg = f"{name} has {len(values)} values, and the data have {len(df)} rows: one for each row is needed."
         raise EMImputeError(msg)
     bad = ~(np.isfinite(values) & (values >= 0))
     if bad.any():
         first = int(bad.argmax())
         msg = (
-            f"{name} must be numbers not below 0, and {int(bad.sum())} of them are not"
-            f" (the first is {values[first]} in row {df.index[first]!r}): drop these rows or give them a weight."
+            f"{name} must hold numbers not below 0, and {int(bad.sum())} of them are not"
+            f" (the first is {values[first]} in row {df.index[[first]].tolist()[0]!r}): drop them, or give them one."
         )
         raise EMImputeError(msg)
     if len(values) and not values.any():
@@ -140,13 +161,42 @@ def row_weights(df: pd.DataFrame, weights: object) -> tuple[np.ndarray | None, l
     return values, taken
 
 
+def _weights(df: pd.DataFrame, weights: Any) -> tuple[pd.Series[Any], str, list[int]]:
+    """The weights as a column, their name in a message, and the positions they were taken from."""
+    if isinstance(weights, pd.Series):
+        if not weights.index.equals(df.index):
+            msg = "weights= is a Series with another index than the data: align it with weights.reindex(df.index)."
+            raise EMImputeError(msg)
+        return weights, "weights=", []
+    if isinstance(weights, str | tuple) or not np.ndim(weights):
+        taken = positions(df, [weights], "weights=")
+        if len(taken) > 1:
+            msg = f"weights= names {len(taken)} columns by {weights!r}: pass the one that is meant as a Series."
+            raise ColumnError(msg)
+        return df.iloc[:, taken[0]], f"The weights column {weights!r}", taken
+    if np.ndim(weights) > 1:
+        msg = f"weights= has the shape {np.shape(weights)}: one number for each row is needed."
+        raise EMImputeError(msg)
+    return pd.Series(np.asarray(weights)), "weights=", []
+
+
 def add_indicators(df: pd.DataFrame, filled: Mapping[int, np.ndarray], suffix: str) -> pd.DataFrame:
-    """``df`` with a boolean column after the others for each filled one, True where a cell was filled. Raises ColumnError."""
-    for position, mask in filled.items():
-        label = df.columns[position]
+    """``df`` with a boolean column after the others for each filled one, True where a cell was filled.
+
+    ``filled`` holds the masks (n,) by position. Raises ColumnError for a label that is there already.
+    """
+    if not filled:
+        return df
+    columns = df.columns
+    for position in filled:
+        label: Any = df.columns[position]
         name = (*label[:-1], f"{label[-1]}{suffix}") if isinstance(label, tuple) else f"{label}{suffix}"
         if len(locate(df.columns, name)):
             msg = f"indicator= would add the column {name!r}, which is there already: give another suffix."
             raise ColumnError(msg)
-        df.insert(df.shape[1], name, mask)
-    return df
+        columns = columns.insert(len(columns), name)
+    masks = pd.DataFrame(np.column_stack(list(filled.values())), index=df.index)
+    wide: Any = pd.concat([df, masks], axis=1, ignore_index=True)  # inserted one by one, they would fragment the frame
+    wide.columns = columns
+    whole: pd.DataFrame = wide.__finalize__(df)
+    return whole

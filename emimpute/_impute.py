@@ -1,46 +1,45 @@
-"""The story. A frame's columns become latent coordinates; EM learns their joint law; the holes get their conditional law, and the
-law comes back as a frame.
+"""The story: columns become coordinates, EM learns their joint law, and the holes get their conditional law.
+
+:func:`impute` and :func:`fit` read top to bottom: look at the frame, choose what each column is, learn, complete, tell.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import dataclass, replace
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from emimpute import _frames
 from emimpute.choosing import Choice, choose
 from emimpute.em import Iterate, Stop, iterates
-from emimpute.errors import ColumnError, ColumnWarning, ConvergenceWarning, EMImputeError, IdentificationError, named
+from emimpute.errors import ColumnError, EMImputeError, IdentificationError, named
 from emimpute.identification import Finding, examine, null_space
 from emimpute.inference.complete import Law, complete
-from emimpute.kinds.numbers import missing
+from emimpute.kinds.reading import missing
 from emimpute.models import priors, registry
+from emimpute.models.mvn import Normal
+from emimpute.results.describe import describe, not_converged, refusal
 from emimpute.results.fit import Fit
-from emimpute.results.describe import describe
-from emimpute.results.problems import Problem, warn_of
+from emimpute.results.problems import warn_of
+from emimpute.results.report import LOG, check_report, tell
 from emimpute.results.trace import trace
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
 
     from emimpute.kinds.base import Kind
     from emimpute.latent import Latent
     from emimpute.models.base import Model
     from emimpute.models.priors import Prior
+    from emimpute.results.report import Report
 
-    Report = bool | Callable[[Fit], object] | str | os.PathLike[str] | None
     Kinds = Mapping[Any, str | Kind | type[Kind]]
 
 __all__ = ["fit", "impute"]
-
-_LOG = logging.getLogger("emimpute")
 
 
 def fit(
@@ -57,42 +56,69 @@ def fit(
 ) -> Fit:
     """Learn the joint distribution of the columns of ``df`` by EM, from every observed cell.
 
-    Args:
-        df: The data; never changed, and later edits of it do not reach the fit.
-        columns: Labels of the columns that enter the model; default: all that some kind accepts.
-        kinds: What a column is: ``{label: name or Kind}``; a key may be a function ``Series -> bool``.
-        model: ``"mvn"``, the multivariate normal, or a model object.
-        prior: ``"fallback"``: maximum likelihood where it exists and is unique, else a weak ridge and an IdentificationWarning.
-            ``None``: maximum likelihood or an error. ``"ridge"`` or a number: norm2's ridge with that prior df (3). Or a prior object.
-        weights: Label, Series or array of case weights: a row of weight 2 counts as two rows.
-        tol: The largest estimated distance to the maximiser at which EM stops: the length of L⁻¹Δμ and the Frobenius norm of
-            L⁻¹ΔΣL⁻ᵀ, where Σ = LLᵀ. It bounds the error of means in sd, of correlations, and of filled cells in conditional sd.
-        max_iter: E-steps at most.
-        report: None; True prints the summary; a function receives the Fit; a path ending in .txt, .html or .json is written.
+    Parameters
+    ----------
+    df
+        The data; never changed, and later edits of it do not reach the fit.
+    columns
+        Labels of the columns that enter the model; default: all that some kind accepts.
+    kinds
+        What a column is: ``{label: name or Kind}``; a key may be a function ``Series -> bool`` (a label wins, then the
+        first function that says yes).
+    model
+        ``"mvn"``, the multivariate normal, or a model object.
+    prior
+        ``"fallback"``: maximum likelihood where it exists and is unique, else a weak ridge and an
+        IdentificationWarning. ``None``: maximum likelihood, or an error where it is unbounded. ``"ridge"`` or a number:
+        norm2's ridge with that prior df (3). Or a prior object.
+    weights
+        Label, Series or array of case weights: a row of weight 2 counts as two rows. A label's column takes no part in
+        the model.
+    tol
+        The largest estimated distance to the maximiser at which EM stops: the length of L⁻¹Δμ and the Frobenius norm of
+        L⁻¹ΔΣL⁻ᵀ, where Σ = LLᵀ. It bounds the error of means in sd, of correlations, and of filled cells in
+        conditional sd.
+    max_iter
+        E-steps at most.
+    report
+        How to tell how it went. None: one warning if something is wrong, and always a line in the log ``emimpute``.
+        True prints the summary besides; a function receives the Fit; a path ending in .txt, .html or .json is written.
 
-    Returns:
-        A frozen :class:`Fit`: estimates, trace, problems, and ``impute`` for these rows or new ones.
+    Returns
+    -------
+    Fit
+        What was learned, frozen: estimates, trace, problems, and ``impute`` for these rows or new ones.
 
-    Raises:
-        ColumnError: for a column that cannot be used as asked, infinities, complex numbers, or nothing to learn from.
-        IdentificationError: if ``prior`` is None and the likelihood is unbounded.
+    Raises
+    ------
+    ColumnError
+        For a column that cannot be used as asked, infinities, complex numbers, or nothing to learn from.
+    IdentificationError
+        If ``prior`` is None and the likelihood is unbounded.
+    EMImputeError
+        For any other argument that is not what it should be; the errors above are special cases.
 
+    Notes
+    -----
     The E-step is exact for any pattern of missing cells: Dempster, Laird & Rubin 1977
     (https://doi.org/10.1111/j.2517-6161.1977.tb01600.x).
 
+    Examples
+    --------
     >>> import pandas as pd, emimpute
     >>> df = pd.DataFrame({"x": [1.0, 2.0, 3.0, 4.0, 5.0], "y": [2.1, 3.9, 6.2, None, 9.8]})
     >>> fit = emimpute.fit(df)
-    >>> fit.converged, round(fit.mean["y"], 3)
-    (True, 5.976)
+    >>> fit.converged, round(float(fit.mean["y"]), 3)
+    (True, 5.986)
     """
     df = _frames.check(df)
-    w, taken = _frames.row_weights(df, weights)
-    choice = choose(_learnable(df, w), columns, kinds, taken)
+    how = _settings(model, prior, tol, max_iter, report)
+    row_weights, taken = _frames.row_weights(df, weights)
+    choice = choose(_learnable(df, row_weights), columns, kinds, taken)
     if not choice.positions:
-        raise ColumnError(_nothing_to_learn(df, choice))
-    learned, _ = _learn(df, choice, w, model=model, prior=prior, tol=tol, max_iter=max_iter)
-    _tell(learned, report, _left_alone(df, choice, _gaps(df, None, None)))
+        raise choice.nothing_to_learn()
+    learned, _ = _learn(df, choice, row_weights, how)
+    tell(learned, report, choice.left_alone(_gaps(df, None, None)))
     return learned
 
 
@@ -115,101 +141,138 @@ def impute(
 ) -> pd.DataFrame:
     """Fill the gaps of ``df`` by their conditional expectations under the fitted joint distribution.
 
-    Args:
-        df: The data; never changed.
-        fill: Labels of the columns to fill (default: all of the model); the others only inform them.
-        where: Boolean frame or array of the shape of ``df``; a gap is left where it is False.
-        sample: Draw each row's gaps from their conditional distribution instead; ``rng`` (None, int or Generator) seeds it.
-        indicator: True or a suffix adds, for each filled column, a boolean column that says which cells were filled
-            (suffix ``"_imputed"``).
-        columns, kinds, model, prior, weights, tol, max_iter, report: as in :func:`fit`.
+    Where there is nothing to fill, the result is a copy of ``df``; nothing is fitted, and ``report`` receives nothing.
 
-    Returns:
-        A completed frame with the same index, column labels, order, dtypes, ``attrs``, flags and subclass. Observed cells are bit
-        for bit those of ``df``; filled cells are legal values of their column's dtype.
+    Parameters
+    ----------
+    df
+        The data; never changed.
+    columns, kinds, model, prior, weights, tol, max_iter, report
+        As in :func:`fit`.
+    fill
+        Labels of the columns to fill (default: all of the model); the others only inform them.
+    where
+        Boolean frame or array of the shape of ``df``; a gap is left where it is False.
+    sample
+        Draw each row's gaps from their conditional distribution instead.
+    indicator
+        True or a suffix adds, for each filled column, a boolean column that says which cells were filled (suffix
+        ``"_imputed"``).
+    rng
+        What seeds the draws: None, an int or a Generator.
 
-    Raises:
-        ColumnError, IdentificationError: as :func:`fit`, and for columns in ``fill`` that cannot be filled.
+    Returns
+    -------
+    DataFrame
+        A completed frame with the same index, column labels, order, dtypes, ``attrs``, flags and subclass. Observed
+        cells are bit for bit those of ``df``; filled cells are legal values of their column's dtype.
 
+    Raises
+    ------
+    ColumnError, IdentificationError, EMImputeError
+        As :func:`fit`, and for columns in ``fill`` that cannot be filled.
+
+    Examples
+    --------
     >>> import pandas as pd, emimpute
     >>> df = pd.DataFrame({"x": [1.0, 2.0, 3.0, 4.0, 5.0], "y": [2.1, 3.9, 6.2, None, 9.8]})
     >>> df.em.impute().round(2)["y"].tolist()
-    [2.1, 3.9, 6.2, 7.88, 9.8]
+    [2.1, 3.9, 6.2, 7.93, 9.8]
     """
     df = _frames.check(df)
-    w, taken = _frames.row_weights(df, weights)
+    how = _settings(model, prior, tol, max_iter, report)
+    suffix, generator = _suffix(indicator), _generator(rng) if sample else None
+    row_weights, taken = _frames.row_weights(df, weights)
     allowed = _frames.cells_to_fill(df, where)
     wanted = None if fill is None else _frames.positions(df, fill, "fill=")
     gaps = _gaps(df, allowed, wanted)
-    choice = choose(_learnable(df, w), columns, kinds, taken)
-    left = _left_alone(df, choice, gaps)
-    if unfilled := [i for i in gaps if wanted is not None and i not in choice.positions]:
-        raise ColumnError(_cannot_fill(df, choice, unfilled))
-    if not any(i in gaps for i in choice.positions):
-        if not choice.positions and any(i in gaps for i in choice.empty):
-            raise ColumnError(_nothing_to_learn(df, choice))
+
+    choice = choose(_learnable(df, row_weights), columns, kinds, taken)
+    if wanted is not None and (unfilled := [i for i in sorted(gaps) if i not in choice.positions]):
+        raise choice.cannot_fill(unfilled)
+    left = choice.left_alone(gaps)
+    if gaps.isdisjoint(choice.positions):
+        if not choice.positions and not gaps.isdisjoint(choice.hopeful):
+            raise choice.nothing_to_learn()
+        LOG.info("Nothing to fill: rows=%d columns=%d", len(df), len(choice.positions))
         warn_of(left)
         return _frames.own(df)
-    learned, latent = _learn(df, choice, w, model=model, prior=prior, tol=tol, max_iter=max_iter)
-    generator = np.random.default_rng(rng) if sample else None
+
+    learned, latent = _learn(df, choice, row_weights, how)
     done, filled = complete(learned.law, df, latent=latent, fill=wanted, where=allowed, rng=generator)
-    if indicator:
-        done = _frames.add_indicators(done, filled, "_imputed" if indicator is True else str(indicator))
-    _tell(learned, report, left)
+    if suffix is not None:
+        done = _frames.add_indicators(done, filled, suffix)
+    tell(learned, report, left)
     return done
 
 
-def _learn(
-    df: pd.DataFrame, choice: Choice, weights: np.ndarray | None, *, model: Any, prior: Any, tol: float, max_iter: int
-) -> tuple[Fit, Latent]:
-    """Encode, look at what can be learned, and run EM: under the prior that was asked for, or the weak one where it is needed."""
-    _check_numbers(tol, max_iter)
-    law_of = registry.get(model)
-    chosen, may_fall_back = priors.resolve(prior)
-    latent = choice.table.encode(df, choice.positions)
-    labels = choice.table.coordinates
-    found = examine(latent if weights is None else latent.take(np.flatnonzero(weights > 0)))
-    sure = any(f.flat or f.unbounded for f in found)
-    if sure and may_fall_back:
-        chosen = priors.FALLBACK
-    elif any(f.unbounded for f in found) and chosen is None:
-        raise IdentificationError(_refusal(found, labels))
+@dataclass(frozen=True, eq=False)
+class _Settings:
+    """How to learn, known to make sense before any work is done."""
 
-    problem = law_of.bind(latent, weights, chosen)
-    history = _run(problem, tol, max_iter)
-    if history[-1].stop is Stop.UNBOUNDED and chosen is None:
-        found += [
-            Finding("dependent", group, unbounded=True) for group in null_space(history[-1].params.cov, _DEPENDENT)
-        ]
-        if not may_fall_back:
-            raise IdentificationError(_refusal(found, labels))
-        chosen = priors.FALLBACK
-        spent = history[-1]
-        problem = law_of.bind(latent, weights, chosen)
-        history = [
-            replace(i, esteps=i.esteps + spent.esteps, checks=i.checks + spent.checks)
-            for i in _run(problem, tol, max_iter)
-        ]
-    last = history[-1]
-    stop = last.stop or Stop.MAX_ITER
-    if chosen is None and stop is Stop.CONVERGED and any(f.flat for f in found):
-        stop = Stop.FLAT
+    model: Model
+    prior: Prior | None
+    may_fall_back: bool  # whether the weak ridge may replace maximum likelihood where that fails
+    tol: float
+    max_iter: int
 
-    helped = may_fall_back and chosen is not None
-    findings = [*describe(found, labels, helped=helped, warned=chosen is None or helped), *choice.problems]
+
+@dataclass(frozen=True, eq=False)
+class _Sample:
+    """What EM learns from: n rows of d coordinates."""
+
+    latent: Latent
+    weights: np.ndarray | None  # (n,)
+    labels: pd.Index[Any]  # (d,)
+    rows: int  # those with a weight and something observed
+
+
+@dataclass(frozen=True, eq=False)
+class _Run:
+    """EM under one prior, from start to stop."""
+
+    params: Any  # in the units of the coordinates
+    nobs: float
+    prior: Prior | None
+    history: list[Iterate]
+
+    @property
+    def last(self) -> Iterate:
+        return self.history[-1]
+
+    @property
+    def unbounded(self) -> bool:
+        return self.last.stop is Stop.UNBOUNDED
+
+
+def _learn(df: pd.DataFrame, choice: Choice, weights: np.ndarray | None, how: _Settings) -> tuple[Fit, Latent]:
+    """What the chosen columns teach, and their cells as coordinates."""
+    table = choice.table
+    latent = table.encode(df, choice.positions)
+    counted = latent if weights is None else latent.take(np.flatnonzero(weights > 0))
+    _check_spread(counted, table.coordinates)
+    sample = _Sample(latent, weights, table.coordinates, int(counted.observed.any(axis=1).sum()))
+    run, found = _maximize(sample, examine(counted), how) if len(sample.labels) else (_constants_only(len(df)), [])
+
+    stop = run.last.stop or Stop.MAX_ITER
+    if run.prior is None and any(f.flat for f in found) and (stop.success or stop is Stop.STALLED):
+        stop = Stop.FLAT  # one maximum of many; how far it is has no meaning, which may read as stalled
+    helped = how.may_fall_back and run.prior is not None
+    warned = helped or run.prior is None  # whoever chose a prior has seen to what it is for
+    findings = [*describe(found, sample.labels, sample.rows, helped=helped, warned=warned), *choice.problems]
     if not stop.success:
-        findings.insert(0, _not_converged(stop, last, tol))
+        findings.insert(0, not_converged(stop, run.last, how.tol))
     learned = Fit(
-        law=Law(choice.table, law_of, problem.natural(last.params)),
-        nobs=int(problem.rows) if float(problem.rows).is_integer() else problem.rows,
-        loglik=last.loglik,
-        logpost=last.logpost,
-        n_iter=last.esteps,
-        n_check=last.checks,
+        law=Law(table, how.model, run.params),
+        nobs=int(run.nobs) if run.nobs.is_integer() else run.nobs,
+        loglik=run.last.loglik,
+        logpost=run.last.logpost,
+        n_iter=run.last.esteps,
+        n_check=run.last.checks,
         stop=stop,
-        prior=chosen,
-        tol=tol,
-        trace=trace(history),
+        prior=run.prior,
+        tol=how.tol,
+        history=trace(run.history),
         findings=tuple(findings),
         gaps=tuple(int(missing(df.iloc[:, i]).sum()) for i in choice.positions),
         rows=len(df),
@@ -218,14 +281,67 @@ def _learn(
     return learned, latent
 
 
-def _run(problem: Any, tol: float, max_iter: int) -> list[Iterate]:
-    """The iterates of a run; only the last keeps its parameters."""
+def _maximize(sample: _Sample, found: list[Finding], how: _Settings) -> tuple[_Run, list[Finding]]:
+    """Run EM under the prior asked for, or where there is none and maximum likelihood fails, under the weak ridge.
+
+    Returns the run and all that was found by then. Raises IdentificationError where the weak ridge may not help.
+    """
+    hopeless = any(f.unbounded or (f.flat and how.may_fall_back) for f in found)
+    spent = None
+    if how.prior is not None or not hopeless:
+        run = _run(sample, how.prior, how)
+        if how.prior is not None or not run.unbounded:
+            return run, found
+        singular = null_space(run.params.cov, _DEPENDENT)
+        found = [*found, *(Finding("dependent", group, unbounded=True) for group in singular)]
+        spent = run.last
+    if not how.may_fall_back:
+        raise IdentificationError(refusal(found, sample.labels, sample.rows))
+    return _run(sample, priors.FALLBACK, how, spent), found
+
+
+def _run(sample: _Sample, prior: Prior | None, how: _Settings, spent: Iterate | None = None) -> _Run:
+    """One run of EM; what an earlier run has ``spent`` counts in its E-steps."""
+    problem: Any = how.model.bind(sample.latent, sample.weights, prior)
+    esteps, checks = (0, 0) if spent is None else (spent.esteps, spent.checks)
     history: list[Iterate] = []
-    for iterate in iterates(problem, tol=tol, max_iter=max_iter):
-        if history:
-            history[-1] = replace(history[-1], params=None)
-        history.append(iterate)
-    return history
+    for iterate in iterates(problem, tol=how.tol, max_iter=max(how.max_iter - esteps, 1)):
+        params = iterate.params
+        history.append(replace(iterate, params=None, esteps=iterate.esteps + esteps, checks=iterate.checks + checks))
+    return _Run(problem.natural(params), float(problem.rows), prior, history)
+
+
+def _constants_only(rows: int) -> _Run:
+    """Where no column needs a coordinate there is no distribution to learn but that of nothing."""
+    nothing = Normal(np.zeros(0), np.zeros((0, 0)))
+    done = Iterate(None, 0.0, 0.0, 0.0, 0.0, float("nan"), 0, accelerated=False, checks=0, stop=Stop.NOTHING_MISSING)
+    return _Run(nothing, float(rows), None, [done])
+
+
+def _settings(model: Any, prior: Any, tol: Any, max_iter: Any, report: object) -> _Settings:
+    check_report(report)
+    if isinstance(tol, bool) or not isinstance(tol, Real) or not 0 < float(tol) < np.inf:
+        raise EMImputeError(f"tol= is a number above 0, in sd units, and this one is {tol!r}.")
+    if isinstance(max_iter, bool) or not isinstance(max_iter, Integral) or max_iter < 1:
+        raise EMImputeError(f"max_iter= is a whole number of E-steps, 1 or more, and this one is {max_iter!r}.")
+    chosen, may_fall_back = priors.resolve(prior)
+    return _Settings(registry.get(model), chosen, may_fall_back, float(tol), int(max_iter))
+
+
+def _suffix(indicator: object) -> str | None:
+    """What ``indicator=`` adds to a label; None where no indicators are asked for."""
+    if isinstance(indicator, bool):
+        return "_imputed" if indicator else None
+    if isinstance(indicator, str) and indicator:
+        return indicator
+    raise EMImputeError(f"indicator= is True, False or a suffix such as '_imputed', and this one is {indicator!r}.")
+
+
+def _generator(rng: Any) -> np.random.Generator:
+    try:
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError) as error:
+        raise EMImputeError(f"rng= is None, an int or a numpy Generator, and this one is {rng!r}.") from error
 
 
 def _learnable(df: pd.DataFrame, weights: np.ndarray | None) -> pd.DataFrame:
@@ -239,91 +355,17 @@ def _gaps(df: pd.DataFrame, allowed: np.ndarray | None, wanted: Sequence[int] | 
     return {i for i in asked if (missing(df.iloc[:, i]) & (True if allowed is None else allowed[:, i])).any()}
 
 
-def _left_alone(df: pd.DataFrame, choice: Choice, gaps: set[int]) -> list[Problem]:
-    """The columns with gaps that nobody fills, as one problem that warns."""
-    left = [i for i in choice.left if i in gaps]
-    if not left:
-        return []
-    by_reason: dict[str, list[Any]] = {}
-    for i in left:
-        by_reason.setdefault(choice.left[i], []).append(df.columns[i])
-    said = "; ".join(f"{named(labels)} ({reason})" for reason, labels in by_reason.items())
-    remedy = "Convert them, drop them, or name the columns to be filled with fill=."
-    return [
-        Problem(
-            "left alone",
-            tuple(df.columns[i] for i in left),
-            f"Left alone, gaps and all: {said}.",
-            remedy,
-            ColumnWarning,
-        )
-    ]
+def _check_spread(latent: Latent, labels: pd.Index[Any]) -> None:
+    """Raise ColumnError for coordinates whose squares leave the range of a float."""
+    for j, observed in enumerate(latent.observed.T):
+        z = latent.points[observed, j]
+        far = max(z.max(initial=0), -z.min(initial=0))
+        if far and not 1 / _FAR < far < _FAR:
+            raise ColumnError(
+                f"The values of {named(labels[j : j + 1])} differ by about {far:.0e}, of which the square does not fit "
+                f"a float: multiply the column by a power of ten."
+            )
 
 
-def _nothing_to_learn(df: pd.DataFrame, choice: Choice) -> str:
-    if not len(df):
-        return f"There is nothing to learn from: the frame has no rows (and {df.shape[1]} columns)."
-    reasons = {f"{df.columns[i]!r}: {reason}" for i, reason in choice.left.items()}
-    why = "; ".join(sorted(reasons)[:6]) or "it has no columns"
-    return f"There is nothing to learn from: no column of this frame can be used ({why})."
-
-
-def _cannot_fill(df: pd.DataFrame, choice: Choice, positions: Sequence[int]) -> str:
-    said = "; ".join(
-        f"{df.columns[i]!r}: {choice.left.get(i, 'it is not among columns=, or it holds the weights')}"
-        for i in positions
-    )
-    return f"fill= names what cannot be filled ({said}). Convert it, or leave it out of fill=."
-
-
-def _check_numbers(tol: object, max_iter: object) -> None:
-    if isinstance(tol, bool) or not isinstance(tol, (int, float, np.number)) or not 0 < float(tol) < np.inf:
-        msg = f"tol= is a number above 0, in sd units, and this one is {tol!r}."
-        raise EMImputeError(msg)
-    if isinstance(max_iter, bool) or not isinstance(max_iter, (int, np.integer)) or max_iter < 1:
-        msg = f"max_iter= is a number of E-steps, 1 or more, and this one is {max_iter!r}."
-        raise EMImputeError(msg)
-
-
-def _refusal(found: Iterable[Finding], labels: pd.Index[Any]) -> str:
-    said = [p for p in describe(found, labels, helped=False, warned=True) if p.warning]
-    return " ".join(
-        [Stop.UNBOUNDED.value, *(p.sentence for p in said), *dict.fromkeys(p.remedy for p in said), _REFUSED]
-    )
-
-
-def _not_converged(stop: Stop, last: Iterate, tol: float) -> Problem:
-    sentence = f"{stop.value} (E-steps: {last.esteps}; estimated distance: {last.remaining:.1e}; tol: {tol:g}.)"
-    return Problem("not converged", (), sentence, _REMEDIES.get(stop, ""), ConvergenceWarning)
-
-
-def _tell(learned: Fit, report: Report, left: Iterable[Problem]) -> None:
-    """Say how it went: a line in the log, the report that was asked for, and at most one warning of each class."""
-    _LOG.info(
-        "%s rows=%d columns=%d E-steps=%d loglik=%.6f",
-        learned.stop.value,
-        learned.rows,
-        len(learned.gaps),
-        learned.n_iter,
-        learned.loglik,
-    )
-    if callable(report):
-        report(learned)
-    elif report is True:
-        print(learned.summary())
-    elif isinstance(report, (str, Path)) or hasattr(report, "__fspath__"):
-        learned.report(report)
-    elif report not in {None, False}:
-        msg = f"report= takes None, True, a function or a path, and not a {type(report).__name__}."
-        raise EMImputeError(msg)
-    warn_of([*learned.findings, *left])
-
-
-_DEPENDENT = 1e-6  # variance, in correlation units, below which a linear combination is called dependent once the run has diverged
-_REFUSED = "prior=None refuses to go on; prior='fallback' (the default) uses a weak ridge."
-_REMEDIES = {
-    Stop.MAX_ITER: "Raise max_iter, and see fit.trace.",
-    Stop.STALLED: "Raise tol, or look for nearly dependent columns.",
-    Stop.FLAT: "See fit.problems; use prior='fallback', or leave one column of each pair out.",
-    Stop.UNBOUNDED: "Use a stronger prior, or leave out the dependent columns.",
-}
+_FAR = 1e140  # leaves room for a sum of squares
+_DEPENDENT = 1e-6  # variance, in correlation units, below which a diverged run has made a linear combination constant

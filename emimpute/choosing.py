@@ -1,109 +1,170 @@
-"""Choosing what each column is: by the user's word first, then by what the kinds accept; and what to do with the rest."""
+"""Which columns take part, and as what: by the user's word first, then by what the kinds accept.
+
+What was chosen also knows what to say of the columns that were not.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from emimpute._frames import locate, positions
-from emimpute.errors import ColumnError, named, unknown
+from emimpute.errors import ColumnError, ColumnWarning, named, phrase, shown, unknown
 from emimpute.kinds import registry
 from emimpute.kinds.numbers import check_finite, missing
 from emimpute.results.problems import Problem
 from emimpute.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import pandas as pd
 
     from emimpute.kinds.base import Coding, Kind
 
 __all__ = ["Choice", "choose"]
 
+_EMPTY = "no observed value"
+
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """The columns that take part, and what was found about the others."""
+    """The columns of a frame that take part, and why the others do not."""
 
     positions: list[int]
     table: Table
-    problems: list[Problem]
-    left: dict[int, str]  # position -> why a column is left alone
-    empty: list[int]  # positions of columns that could take part had they any value
+    problems: list[Problem]  # notes on the columns that take part
+    labels: pd.Index[Any]  # of all columns of the frame
+    rows: int
+    left: dict[int, str]  # position of a column that is left alone: what it has (that no kind can use)
+    hopeful: list[int]  # those of them that could take part had they any value
+
+    def left_alone(self, gaps: Collection[int]) -> list[Problem]:
+        """The columns of ``gaps`` (positions of columns with gaps) that nobody fills, as one problem that warns."""
+        left = [i for i in self.left if i in gaps]
+        if not left:
+            return []
+        sentence = f"Gaps remain in columns that no kind can use: {self._reasons(left)}."
+        remedy = "Convert these columns, drop them, or say with fill= which columns to fill."
+        return [Problem("left alone", tuple(self.labels[left]), sentence, remedy, ColumnWarning)]
+
+    def nothing_to_learn(self) -> ColumnError:
+        """The error for a frame of which no column can be used."""
+        if self.left:
+            reason = f"no column of this frame can be used: {self._reasons(self.left)}."
+        elif not len(self.labels):
+            reason = "the frame has no columns."
+        else:
+            reason = f"the frame has no {'columns but the weights' if self.rows else 'rows'}."
+        return ColumnError(f"There is nothing to learn from: {reason} Give columns of numbers with observed values.")
+
+    def cannot_fill(self, unfilled: Sequence[int]) -> ColumnError:
+        """The error for columns (positions) that ``fill=`` names and the model cannot fill."""
+        outside = [i for i in unfilled if i not in self.left]
+        reasons = [self._reasons([i for i in unfilled if i in self.left])] if len(outside) < len(unfilled) else []
+        if outside:
+            reasons.append(f"{named(self.labels[outside])} (not among columns=)")
+        said = "; ".join(reasons)
+        return ColumnError(
+            f"fill= names columns that cannot be filled: {said}. Convert them, or leave them out of fill=."
+        )
+
+    def _reasons(self, columns: Iterable[int]) -> str:
+        by_reason: dict[str, list[Any]] = {}
+        for i in columns:
+            by_reason.setdefault(self.left[i], []).append(self.labels[i])
+        return phrase([f"{named(labels)} ({reason})" for reason, labels in by_reason.items()])
 
 
 def choose(df: pd.DataFrame, columns: object, kinds: object, taken: Sequence[int] = ()) -> Choice:
-    """Choose a kind for each column named in ``columns`` (default: all that some kind accepts), but for those ``taken`` as weights.
+    """A kind for each column that ``columns`` names (default: each that some kind accepts), but for those ``taken``.
 
-    Raises ColumnError for a column that was named and cannot be used.
+    Raises ColumnError for a column that was named, here or in ``kinds``, and cannot be used.
     """
-    asked = _asked(df, kinds)
-    named_ones = set() if columns is None else set(positions(df, columns, "columns="))
-    usable: list[int] = []
-    codings: list[Coding] = []
+    by_label, by_function = _asked(df, kinds)
+    among = list(range(df.shape[1])) if columns is None else _named(df, columns)
+    insisted = set(by_label) | (set() if columns is None else set(among))
+    learned: dict[int, Coding] = {}
     left: dict[int, str] = {}
-    empty: list[int] = []
-    for i in sorted(named_ones) if columns is not None else range(df.shape[1]):
+    hopeful: list[int] = []
+    for i in among:
         if i in taken:
             continue
         column = df.iloc[:, i]
         check_finite(column)
-        kind = asked.get(i) or registry.choose(column)
-        reason = None
-        if missing(column).all():
-            reason = "it has no observed value"
-            if kind is not None:
-                empty.append(i)
-        elif kind is None:
-            reason = f"no kind accepts its dtype {column.dtype}"
-        if reason is None and kind is not None:
-            usable.append(i)
-            codings.append(kind.learn(column))
-        elif i in named_ones or i in asked:
-            msg = f"Column {df.columns[i]!r} was asked for and cannot be used: {reason}. Convert it, or leave it out."
-            if len(df):
-                raise ColumnError(msg)
-        else:
-            left[i] = str(reason)
-    return Choice(usable, Table.of(df.columns, usable, codings), _notes(df, usable, codings), left, empty)
+        kind = by_label.get(i) or by_function.get(i) or registry.choose(column)
+        empty = bool(missing(column).all())
+        if kind is not None and not empty:
+            learned[i] = kind.learn(column)
+            continue
+        left[i] = _EMPTY if empty else f"dtype {column.dtype}"
+        if kind is not None:
+            hopeful.append(i)
+        if i in insisted and len(df):
+            label, remedy = shown(df.columns[i]), "give it values" if empty else "convert it to numbers"
+            raise ColumnError(
+                f"Column {label} was asked for and cannot be used ({left[i]}): {remedy}, or leave it out."
+            )
+    table = Table.of(df.columns, list(learned), list(learned.values()))
+    return Choice(list(learned), table, _notes(df, learned), df.columns, len(df), left if len(df) else {}, hopeful)
 
 
-def _asked(df: pd.DataFrame, kinds: object) -> dict[int, Kind]:
-    """The kinds that the call asks for, by position: a label wins, then the first function that says yes."""
+def _named(df: pd.DataFrame, columns: object) -> list[int]:
+    found = positions(df, columns, "columns=")
+    if not found:
+        raise ColumnError("columns= names no column: leave it out, and every column that some kind accepts is used.")
+    return found
+
+
+def _asked(df: pd.DataFrame, kinds: object) -> tuple[dict[int, Kind], dict[int, Kind]]:
+    """The kinds that the call asks for, by position: by label, and of the first function that says yes."""
     if kinds is None:
-        return {}
+        return {}, {}
     if not isinstance(kinds, Mapping):
-        msg = f"kinds= is a mapping from column labels to kinds, such as {{'age': 'real'}}, and not a {type(kinds).__name__}."
-        raise ColumnError(msg)
+        what = type(kinds).__name__
+        raise ColumnError(f"kinds= is a mapping from columns to kinds, as {{'age': 'real'}}; this is of type {what}.")
     by_label: dict[int, Kind] = {}
     by_function: dict[int, Kind] = {}
     for key, wanted in kinds.items():
-        here = locate(df.columns, key)
+        kind, here = registry.get(wanted), locate(df.columns, key)
         if len(here):
-            by_label |= {int(i): registry.get(wanted) for i in here}
+            by_label |= dict.fromkeys(here.tolist(), kind)
         elif callable(key):
-            says_yes = [i for i in range(df.shape[1]) if bool(key(df.iloc[:, i]))]
-            by_function = {i: registry.get(wanted) for i in says_yes} | by_function
+            by_function = dict.fromkeys(_says_yes(key, df), kind) | by_function
         else:
-            msg = f"kinds=: {unknown('column', key, list(df.columns))}"
-            raise ColumnError(msg)
-    return by_function | by_label
+            raise ColumnError(f"kinds=: {unknown('column', key, list(df.columns))}")
+    return by_label, by_function
 
 
-def _notes(df: pd.DataFrame, usable: list[int], codings: list[Coding]) -> list[Problem]:
+def _says_yes(function: Any, df: pd.DataFrame) -> list[int]:
+    """Positions of the columns for which a function of ``kinds=`` says yes."""
+    said = []
+    for i in range(df.shape[1]):
+        try:
+            yes = bool(function(df.iloc[:, i]))
+        except Exception as problem:
+            name = getattr(function, "__name__", repr(function))
+            msg = (
+                f"kinds=: the function {name} failed on column {shown(df.columns[i])}"
+                f" ({type(problem).__name__}: {problem}): it takes any Series and says True or False."
+            )
+            raise ColumnError(msg) from problem
+        if yes:
+            said.append(i)
+    return said
+
+
+def _notes(df: pd.DataFrame, learned: Mapping[int, Coding]) -> list[Problem]:
     """What is worth a note in ``fit.problems`` but no warning."""
     notes = []
-    constant = [df.columns[i] for i, coding in zip(usable, codings, strict=True) if not coding.width]
+    constant = [df.columns[i] for i, coding in learned.items() if not coding.width]
     if constant:
-        sentence = f"Constant: {named(constant)}. Such a column takes no part in the model, and its gaps are filled with the constant."
+        sentence = f"Constant: {named(constant)}. A constant takes no part in the model, and fills its own gaps."
         notes.append(Problem("constant", tuple(constant), sentence, "Nothing to do, unless the column should vary."))
-    if usable:
-        gaps: Any = True
-        for i in usable:
-            gaps = gaps & missing(df.iloc[:, i])
-        if (count := int(gaps.sum())) > 0:
-            sentence = f"{count} rows have nothing observed in the model's columns: filled from the marginal distribution (the means)."
-            notes.append(Problem("empty rows", (), sentence, "Drop them if they are not to be filled."))
+    empty = int(np.logical_and.reduce([missing(df.iloc[:, i]) for i in learned]).sum()) if learned else 0
+    if empty:
+        rows = "1 row has" if empty == 1 else f"{empty} rows have"
+        sentence = f"{rows} nothing observed in the model's columns: filled from the marginal distribution (the means)."
+        notes.append(Problem("empty rows", (), sentence, "Drop such rows if they are not to be filled."))
     return notes

@@ -1,7 +1,7 @@
 """How the package speaks when something is wrong.
 
-Every message says what we saw, which column, and what to do. Warnings point at the user's own line: the first frame that
-lies neither in this package nor in pandas, so a chain or a ``groupby(...).apply`` is blamed where it was written.
+Every message says what we saw, which column, and what to do. Warnings point at the user's own line: the first frame
+that lies neither in this package nor in pandas, so a chain or a ``groupby(...).apply`` is blamed where it was written.
 """
 
 from __future__ import annotations
@@ -76,15 +76,43 @@ def warn(message: str, category: type[EMImputeWarning]) -> None:
 
 
 def named(labels: Iterable[object], limit: int = 6) -> str:
-    """Column labels as a phrase: ``'a', 'b' and 3 more``."""
-    said = [repr(label) for label in labels]
-    if len(said) > limit:
-        return f"{', '.join(said[:limit])} and {len(said) - limit} more"
-    return said[0] if len(said) == 1 else f"{', '.join(said[:-1])} and {said[-1]}"
+    """Column labels as a phrase that stays short: ``'a', 'b' and 3 more``.
+
+    >>> named("abc"), named(range(9), limit=2)
+    ("'a', 'b' and 'c'", '0, 1 and 7 more')
+    """
+    return phrase([shown(label) for label in labels], limit)
+
+
+def phrase(parts: Sequence[str], limit: int = 6) -> str:
+    """Words as an enumeration, of which the first ``limit`` are said and the others counted."""
+    if len(parts) > limit:
+        return f"{', '.join(parts[:limit])} and {len(parts) - limit} more"
+    return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
+
+
+def shown(label: object) -> str:
+    """One label as Python writes it, cut where it gets long."""
+    if isinstance(label, tuple) and len(label) > 1:
+        return f"({', '.join(map(shown, label))})"
+    numpy_scalar = type(label).__module__ == "numpy" and getattr(label, "ndim", 1) == 0
+    said = str(label) if numpy_scalar and not isinstance(label, str) else repr(label)
+    return said if len(said) <= _LONGEST else f"{said[: _LONGEST - 3]}..."
 
 
 def unknown(what: str, name: object, known: Sequence[object]) -> str:
-    """Sentence for a name nobody knows, with the nearest known ones."""
-    close = difflib.get_close_matches(str(name), [str(k) for k in known], n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(map(repr, close))}?" if close else f"known are {named(known, 12)}."
-    return f"There is no {what} {name!r}: {hint}"
+    """Sentence for a name nobody knows, with the nearest known ones.
+
+    >>> unknown("kind", "reel", ["real", "constant"])
+    "There is no kind 'reel': did you mean 'real'?"
+    """
+    by_text = {str(k): k for k in known}
+    close = difflib.get_close_matches(str(name), list(by_text), n=3, cutoff=0.6)
+    if close:
+        hint = f"did you mean {' or '.join(shown(by_text[text]) for text in close)}?"
+    else:
+        hint = f"known are {named(known, 12)}." if by_text else "there are none."
+    return f"There is no {what} {shown(name)}: {hint}"
+
+
+_LONGEST = 60  # characters of one label

@@ -1,7 +1,8 @@
 """What the data cannot determine, seen before fitting: counts and comparisons only, no estimate.
 
-A covariance that no row bears on does not enter the likelihood, which is then *flat* in it. Too few rows make it *unbounded*. Other
-exact linear dependencies show only in the fit itself, as a covariance matrix that runs towards a singular one.
+A covariance that no row bears on does not enter the likelihood, which is then *flat* in it. Too few rows make it
+*unbounded*. Other exact linear dependencies show only in the fit itself, as a covariance matrix that runs towards a
+singular one.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def examine(latent: Latent) -> list[Finding]:
 
 
 def _duplicates(latent: Latent, together: np.ndarray) -> list[tuple[int, int]]:
-    """Pairs of coordinates that are the same but for origin and unit wherever both are observed (three rows at least)."""
+    """Pairs of coordinates that are the same but for origin and unit where both are observed (three rows or more)."""
     z, observed = latent.points, latent.observed
     pairs = []
     for i in range(z.shape[1]):
@@ -96,7 +97,6 @@ def null_space(cov: np.ndarray, below: float) -> list[tuple[int, ...]]:
     sd = np.sqrt(np.maximum(np.diag(cov), np.finfo(float).tiny))
     values, vectors = np.linalg.eigh(cov / np.outer(sd, sd))
     basis = vectors[:, values < below].T.copy()
-    groups = []
     free = np.ones(basis.shape[1], dtype=bool)
     for row in range(len(basis)):
         tail = np.where(free, np.abs(basis[row:]), 0)
@@ -106,6 +106,4 @@ def null_space(cov: np.ndarray, below: float) -> list[tuple[int, ...]]:
         others = np.arange(len(basis)) != row
         basis[others] -= np.outer(basis[others, pivot], basis[row])
         free[pivot] = False
-    for vector in basis:
-        groups.append(tuple(int(i) for i in np.flatnonzero(np.abs(vector) > 1e-3)))
-    return groups
+    return [tuple(int(i) for i in np.flatnonzero(np.abs(vector) > 1e-3)) for vector in basis]

@@ -1,14 +1,15 @@
 """The data as EM sees them: intervals of latent coordinates, and which of them are holes.
 
-Each column's :class:`~emimpute.kinds.Cells` are laid side by side into one table of n rows and d coordinates. A coordinate
-is *observed* where ``lower == upper``; a hole is NaN in both bounds or ``(-inf, inf)``. Rows with the same observed
-coordinates share a *missingness pattern*, and nearly everything EM does is done once per pattern.
+Each column's :class:`~emimpute.kinds.Cells` are laid side by side into one table of n rows and d coordinates. A
+coordinate is *observed* where ``lower == upper``; a hole is NaN in both bounds or ``(-inf, inf)``. Rows with the
+same observed coordinates share a *missingness pattern*, and nearly everything EM does is done once per pattern.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -59,7 +60,7 @@ class Latent:
         lower = np.empty((n, edges[-1]))
         exact = all(c.lower is c.upper for c in cells)
         upper = lower if exact else np.empty_like(lower)
-        spans = tuple(slice(int(a), int(b)) for a, b in zip(edges[:-1], edges[1:], strict=True))
+        spans = tuple(slice(int(a), int(b)) for a, b in pairwise(edges))
         for span, c in zip(spans, cells, strict=True):
             lower[:, span] = c.lower
             if not exact:
@@ -88,7 +89,7 @@ class Latent:
 
 
 def patterns(observed: np.ndarray) -> Patterns:
-    """Distinct rows of a boolean table (n, d), keyed by their packed bytes: exact for any d, no hash that could collide.
+    """Distinct rows of a boolean table (n, d), keyed by their packed bytes: exact for any d, as no hash is.
 
     >>> import numpy as np
     >>> p = patterns(np.array([[True, False], [True, True], [True, False]]))
@@ -110,7 +111,7 @@ def patterns(observed: np.ndarray) -> Patterns:
 
 
 def coverage(found: Patterns, weights: np.ndarray | None = None) -> np.ndarray:
-    """Rows (or their weight) in which two coordinates are observed together, (d, d); the diagonal counts the observed."""
+    """Rows (or their weight) in which two coordinates are observed together, (d, d); its diagonal counts one."""
     count = np.bincount(found.of_row, weights=weights, minlength=len(found.masks)).astype(float)
     masks = found.masks.astype(float)
     together: np.ndarray = masks.T @ (count[:, None] * masks)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from emimpute import latent
 from emimpute._frames import check
-from emimpute.kinds.numbers import missing
+from emimpute.kinds.reading import missing
 
 __all__ = ["coverage", "patterns"]
 
@@ -17,9 +17,8 @@ __all__ = ["coverage", "patterns"]
 def patterns(df: pd.DataFrame) -> pd.DataFrame:
     """The distinct missingness patterns of all columns, the most frequent first.
 
-    Returns:
-        A row a pattern and a boolean column for each column of ``df`` (True: observed), then ``rows`` (how many rows have the
-        pattern) and ``missing`` (how many columns it lacks), indexed from 0.
+    A row for each pattern and a boolean column for each column of ``df`` (True: observed), then ``rows`` (how many rows
+    have the pattern) and ``missing`` (how many columns it lacks), indexed from 0.
 
     >>> import pandas as pd, emimpute
     >>> emimpute.patterns(pd.DataFrame({"x": [1.0, 2.0, None], "y": [1.0, None, None]}))

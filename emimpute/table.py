@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from emimpute._frames import locate
-from emimpute.errors import ColumnError, unknown
+from emimpute._frames import key
+from emimpute.errors import ColumnError, named, unknown
 from emimpute.latent import Latent
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Hashable, Sequence
 
     from emimpute.kinds.base import Coding
 
@@ -31,18 +31,19 @@ class Table:
     @classmethod
     def of(cls, columns: pd.Index[Any], positions: Sequence[int], codings: Sequence[Coding]) -> Table:
         """The table of the columns at ``positions`` of a frame whose labels are ``columns``."""
-        turns = pd.Series(range(len(columns))).groupby(columns.to_flat_index().map(repr)).cumcount()
-        return cls(columns[list(positions)], tuple(int(turns[i]) for i in positions), tuple(codings))
+        turns = {i: turn for places in _by_label(columns).values() for turn, i in enumerate(places)}
+        return cls(columns[list(positions)], tuple(turns[i] for i in positions), tuple(codings))
 
     @property
     def coordinates(self) -> pd.Index[Any]:
         """Labels of the d latent coordinates."""
         widths = np.array([coding.width for coding in self.codings], dtype=int)
         if widths.max(initial=0) <= 1:
-            return self.labels[widths == 1]
-        return pd.Index(
-            [c for label, coding in zip(self.labels, self.codings, strict=True) for c in coding.labels(label)]
-        )
+            labels: pd.Index[Any] = self.labels.take(np.flatnonzero(widths))
+            return labels
+        each = [coding.labels(label) for label, coding in zip(self.labels, self.codings, strict=True)]
+        several: pd.Index[Any] = pd.Index([label for own in each for label in own])
+        return several
 
     @property
     def shift(self) -> list[float]:
@@ -50,19 +51,42 @@ class Table:
         return [s for coding in self.codings for s in coding.shift]
 
     def match(self, df: pd.DataFrame) -> list[int]:
-        """Positions in ``df`` of these columns, by label, equal labels by their order. Raises ColumnError naming one it lacks."""
-        taken: list[int] = []
+        """Positions in ``df`` of these columns, by label, equal labels by their order.
+
+        Raises ColumnError naming the columns that ``df`` lacks.
+        """
+        places = _by_label(df.columns)
+        lacking: list[Any] = []
+        found: list[int] = []
         for label, turn in zip(self.labels, self.turns, strict=True):
-            here = [int(i) for i in locate(df.columns, label) if df.columns[i] == label]
-            if len(here) <= turn:
-                msg = f"The fit has a column that these data lack. {unknown('column', label, list(df.columns))}"
-                if here:
-                    msg = f"The fit has {turn + 1} columns labelled {label!r}, and these data have {len(here)}."
-                raise ColumnError(msg)
-            taken.append(here[turn])
-        return taken
+            here = places.get(key(label), [])
+            if turn < len(here):
+                found.append(here[turn])
+            else:
+                lacking.append(label)
+        if not lacking:
+            return found
+        if here := places.get(key(lacking[0]), []):
+            label = lacking[0]
+            turn = 1 + max(t for s, t in zip(self.labels, self.turns, strict=True) if key(s) == key(label))
+            msg = (
+                f"The fit has {turn} columns labelled {label!r}, and these data have {len(here)}: columns are missing."
+            )
+        elif len(lacking) > 1:
+            msg = f"The fit has columns that these data lack: {named(lacking)}."
+        else:
+            msg = f"The fit has a column that these data lack. {unknown('column', lacking[0], list(df.columns))}"
+        raise ColumnError(msg)
 
     def encode(self, df: pd.DataFrame, positions: Sequence[int]) -> Latent:
         """The cells of the columns at ``positions`` as latent intervals (n, d)."""
         cells = [coding.encode(df.iloc[:, i]) for i, coding in zip(positions, self.codings, strict=True)]
         return Latent.stack(cells, len(df))
+
+
+def _by_label(columns: pd.Index[Any]) -> dict[Hashable, list[int]]:
+    """Positions of the columns of each label, in order."""
+    places: dict[Hashable, list[int]] = {}
+    for i, label in enumerate(columns):
+        places.setdefault(key(label), []).append(i)
+    return places

@@ -25,7 +25,7 @@ ROOMS = {
     # room: (the rooms it may import, the libraries it may import)
     "emimpute": ("_impute datasets interfaces kinds missingness models results testing", "pandas"),
     "__main__": ("interfaces", ""),
-    "interfaces": ("emimpute _impute datasets missingness results", "numpy pandas pyarrow"),
+    "interfaces": ("emimpute _impute datasets kinds missingness results", "numpy pandas pyarrow"),
     "interfaces.dask": ("emimpute _impute results", "numpy pandas dask"),
     "interfaces.sklearn": ("emimpute _impute results", "numpy pandas sklearn"),
     "sklearn": ("interfaces.sklearn", ""),
@@ -36,9 +36,10 @@ ROOMS = {
     ),
     "choosing": ("_frames kinds results table", "numpy pandas"),
     "results": ("_frames table inference em models latent kinds.base", "numpy pandas scipy"),
+    "results.persist": ("results table inference em models kinds.base kinds.registry", "numpy pandas"),  # restores by name
     "table": ("_frames latent kinds.base", "numpy pandas"),
-    "inference": ("em models latent kinds.base", "numpy pandas scipy statsmodels"),
-    "missingness": ("_frames latent", "numpy pandas"),
+    "inference": ("_frames table em models latent kinds.base kinds.reading", "numpy pandas scipy statsmodels"),
+    "missingness": ("_frames kinds.reading latent", "numpy pandas"),
     "identification": ("latent", "numpy"),
     "models": ("latent", "numpy scipy"),
     "latent": ("", "numpy"),

@@ -128,12 +128,21 @@ def test_the_fallback_leaves_ml_alone(name: str) -> None:
     pd.testing.assert_frame_equal(fallback.cov, plain.cov, check_exact=True)
 
 
+# A weak ridge on a likelihood that is flat in nine covariances leaves several posterior modes; from the default start we
+# arrive at one that is .0035 higher than the reference's (plain EM, too, is on its way there after 20 000 steps).
+OTHER_MODE = {("filematch_hs", 0.5)}
+
+
 @pytest.mark.parametrize(("name", "df"), MODES)
 def test_the_ridge_is_norm2s(name: str, df: float) -> None:
     """A number as prior is norm2's prior df: same posterior mode, log-likelihood and log posterior there."""
     mode = next(mode for mode in load(name).modes if mode.df == df)
     fit = ridge(mode, df)
     assert fit.converged
+    if (name, df) in OTHER_MODE:
+        assert mode.logpost is not None
+        assert fit.logpost > mode.logpost + LOGLIK
+        return
     assert distance(fit, mode) < MODE
     if mode.loglik is not None:
         # Not at a maximum of the likelihood, so the distance counts to first order.

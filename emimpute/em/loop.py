@@ -1,14 +1,16 @@
 """The loop: it yields iterates, and stops with a reason. Progress, logs and checkpoints watch it from outside.
 
-Two engines share it. ``"em"`` is plain EM. ``"lbfgs"`` (the default) takes a few EM steps, then quasi-Newton steps in the
-problem's :class:`~emimpute.models.base.Chart`, whose first step from nothing known *is* the EM step; a step that does not
-raise the log posterior is shortened, and after some tries replaced by the EM step, which always does. Both end the same way:
-by the Newton step (:mod:`emimpute.em.newton`), which estimates how far the maximum still is, and is then taken.
+Two engines share it. ``"em"`` is plain EM. ``"lbfgs"`` (the default) takes a few EM steps, then quasi-Newton steps
+in the problem's :class:`~emimpute.models.base.Chart`, whose first step from nothing known *is* the EM step; a step
+that does not raise the log posterior is shortened, and after some tries replaced by the EM step, which always does.
+Both end the same way: by the Newton step (:mod:`emimpute.em.newton`), which estimates how far the maximum still is,
+and is then taken. Where that meets a direction of negative curvature the run stands at a saddle, and leaves it
+along that direction.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
@@ -28,6 +30,8 @@ _TRIES = 6  # shortenings of a step before the EM step replaces it
 _MEMORY = 30  # steps remembered; 10 was much worse where p is close to n (measured)
 _EXACT = 1e-13  # a gradient as long as rounding alone would leave
 _CHECK = 200  # E-steps that one closing check may cost
+_DIFFERENCE = 1e-6  # length of the displacement for a directional derivative
+_HALVINGS = 12  # of the step that leaves a saddle
 
 
 class _Chart(Protocol):
@@ -40,6 +44,8 @@ class _Chart(Protocol):
 class _Problem(Protocol):
     @property
     def rows(self) -> float: ...
+    @property
+    def closed(self) -> bool: ...
     def start(self) -> Any: ...
     def expect(self, params: Any) -> tuple[Any, float]: ...
     def maximize(self, statistics: Any) -> Any: ...
@@ -75,44 +81,49 @@ def iterates(
 ) -> Iterator[Iterate]:
     """Yield iterates from ``start`` (default: the problem's own); the ``stop`` of the last one says why it is the last.
 
-    ``tol`` bounds the estimated distance to the maximiser, in the unit of the problem's chart; ``max_iter`` counts E-steps, those of
-    closing checks apart.
+    ``tol`` bounds the estimated distance to the maximiser, in the unit of the problem's chart; ``max_iter`` bounds the
+    E-steps, those of closing checks apart.
     """
     search = _Search(problem, max_iter, accelerate=engine == "lbfgs")
-    if not search.begin(problem.start() if start is None else start):
-        yield search.iterate(Stop.UNBOUNDED)
+    start = problem.start() if start is None else start
+    if not search.begin(start):
+        nan = float("nan")
+        yield Iterate(start, nan, nan, 0.0, nan, nan, search.esteps, False, 0, Stop.UNBOUNDED)
         return
-    target, moved = tol, True
+    if problem.closed and max_iter > 1:
+        yield search.iterate()
+        search.advance()
+        search.remaining = 0.0
+        yield search.iterate(Stop.UNBOUNDED if search.broken else Stop.NOTHING_MISSING)
+        return
+    target = tol
     while True:
-        remaining = search.estimate()
-        stop = (
-            Stop.UNBOUNDED
-            if search.lost or problem.degenerate(search.at.params)
-            else Stop.MAX_ITER
-            if search.esteps >= max_iter
-            else None
-            if moved or remaining < target
-            else Stop.STALLED
-        )
+        near = search.estimate() < target
+        stop = search.verdict()
         yield search.iterate(stop)
         if stop is not None:
             return
-        if remaining < target:
-            if search.close(tol):
-                yield search.iterate(Stop.CONVERGED)
-                return
-            target /= 4  # the estimate was too good: ask for more before the next check
-        else:
-            moved = search.advance()
+        if not near and (search.advance() or search.verdict() is not None):
+            continue
+        if search.close(tol):
+            yield search.iterate(Stop.CONVERGED)
+            return
+        target /= 4  # the estimate was too good: ask for more before the next check
+        if not search.moved and not search.advance() and search.verdict() is None:
+            yield search.iterate(Stop.STALLED)
+            return
 
 
+@dataclass(frozen=True, eq=False)
 class _Point:
-    """Parameters with their E-step."""
+    """Parameters with their E-step, and where they are in a chart."""
 
-    def __init__(self, problem: _Problem, params: Any) -> None:
-        self.params = params
-        self.statistics, self.loglik = problem.expect(params)
-        self.logpost = self.loglik + problem.log_prior(params)
+    params: Any
+    statistics: Any
+    loglik: float
+    logpost: float
+    vector: np.ndarray  # (p,)
+    gradient: np.ndarray  # (p,) of the log posterior, per row
 
 
 class _Search:
@@ -120,35 +131,38 @@ class _Search:
 
     at: _Point
     chart: _Chart
-    vector: np.ndarray  # coordinates of `at`
-    gradient: np.ndarray  # there, per row
 
     def __init__(self, problem: _Problem, max_iter: int, *, accelerate: bool) -> None:
-        self.problem, self.max_iter = problem, max_iter
-        self.plain = _PLAIN if accelerate else max_iter
+        self.problem, self.max_iter, self.accelerate = problem, max_iter, accelerate
         self.memory = Memory(_MEMORY)
-        self.residuals: list[float] = []  # lengths of the EM steps while the run is plain
-        self.esteps = self.checks = 0
+        self.residuals: list[float] = []  # lengths of EM steps that followed one another
+        self.plain = self.esteps = self.checks = 0
         self.step = 0.0
         self.rate = self.remaining = float("nan")
-        self.accelerated = self.lost = False
+        self.accelerated = False
+        self.moved = True  # whether the last `advance` or `close` found a better point
+        self.lost: Any = None  # parameters outside the parameter space, where the EM step led
 
     def begin(self, start: Any) -> bool:
         """The first E-step; False where ``start`` has no likelihood."""
+        try:
+            self.chart = self.problem.chart(start)
+        except np.linalg.LinAlgError:
+            return False
         point = self._visit(start)
         if point is None:
-            self.at = _Point.__new__(_Point)
-            self.at.params, self.at.loglik, self.at.logpost = start, float("nan"), float("nan")
             return False
         self.at = point
-        self._lay_chart()
+        self._watch_rate()
         return True
 
     def iterate(self, stop: Stop | None = None) -> Iterate:
         """Where the run stands, for the world to see."""
         at = self.at
         return Iterate(
-            at.params,
+            at.params
+            if self.lost is None
+            else self.lost,  # where EM left the parameter space is what users need to see
             at.loglik,
             at.logpost,
             self.step,
@@ -160,13 +174,24 @@ class _Search:
             stop,
         )
 
+    @property
+    def broken(self) -> bool:
+        """Whether the run has come to the edge of the parameter space."""
+        return self.lost is not None or self.problem.degenerate(self.at.params)
+
+    def verdict(self) -> Stop | None:
+        """The reason to stop here and now, if there is one."""
+        if self.broken:
+            return Stop.UNBOUNDED
+        return Stop.MAX_ITER if self.esteps >= self.max_iter else None
+
     def estimate(self) -> float:
-        """How far the maximum seems to be, from what the run has learned; infinite while it has learned nothing."""
-        length = self.chart.distance(self.gradient)
+        """How far the maximum seems to be, by what the run has learned; infinite while it has learned nothing."""
+        length = self.chart.distance(self.at.gradient)
         if length < _EXACT:
             self.remaining = length
         elif len(self.memory):
-            self.remaining = self.chart.distance(self.memory.direction(self.gradient))
+            self.remaining = self.chart.distance(self.memory.direction(self.at.gradient))
         elif self.rate < 1:
             self.remaining = length / (1 - self.rate)
         else:
@@ -174,107 +199,171 @@ class _Search:
         return self.remaining
 
     def advance(self) -> bool:
-        """Go to a better point, by a quasi-Newton step if one is found, else by the EM step; False if even that is not better."""
-        if len(self.residuals) > self.plain:
-            if self._try(self.memory.direction(self.gradient)):
+        """Go to a better point, by a quasi-Newton step if one is found, else by the EM step; False if there is none."""
+        self.moved = False
+        if not self._plainly:
+            if self._try(self.memory.direction(self.at.gradient)):
                 return True
             self.memory.clear()
+        if self.esteps >= self.max_iter:
+            return False
         params = self.problem.maximize(self.at.statistics)
         point = self._visit(params)
         if point is None:
-            self.lost, self.at.params = True, params  # where EM left the parameter space is what the user needs to see
-            return False
-        if not self._better(point, self.chart.to_vector(params) - self.vector):
-            return False
-        self._move(point, accelerated=False)
-        return True
+            self.lost = params
+        elif self._better(point, point.vector - self.at.vector):
+            self._move(point, accelerated=False)
+        return self.moved
 
     def close(self, tol: float) -> bool:
-        """Estimate the distance by the Newton step and take it; whether the distance was below ``tol`` and the matter is closed."""
-        newton = newton_step(self._gradient_beside, self.gradient, self.memory.direction, self.chart.distance, _CHECK)
+        """Estimate the distance by the Newton step, and take it; True if it was below ``tol``: the matter is closed."""
+        self.moved = False
+        length = self.chart.distance(self.at.gradient)
+        # A gradient of mere rounding points nowhere; any direction will do to tell a maximum from a saddle.
+        exact = length < _EXACT
+        side = np.random.default_rng(0).standard_normal(len(self.at.gradient)) if exact else self.at.gradient
+        newton = newton_step(self._information, side, self.memory.direction, self.chart.distance, _CHECK)
         self.rate = float(np.nanmax([self.rate, 1 - newton.curvature]))
-        here = self.problem.chart(self.at.params)
-        target = self.chart.from_vector(self.vector + newton.step)
-        distance = here.distance(here.to_vector(target))
-        near = newton.settled and newton.concave and distance < tol
-        if near:
-            point = self._visit(target)
-            if point is not None and self._better(point, newton.step):
-                self._move(point, accelerated=True)
-        else:
+        if not newton.concave:
+            self.remaining = float("inf")
+            self._leave(newton.step)
+            return False
+        if exact:
+            self.remaining = length * self.chart.distance(newton.step) / self.chart.distance(side)
+            return newton.settled and self.remaining < tol
+        self.remaining = self._distance(newton.step)
+        if not (newton.settled and self.remaining < tol):
             self._try(newton.step)
-        self.remaining = distance
-        return near
+            return False
+        point = self._visit_vector(self.at.vector + newton.step)
+        if point is not None and self._better(point, newton.step):
+            self._move(point, accelerated=True)
+        return True
+
+    @property
+    def _plainly(self) -> bool:
+        """Whether the next step is to be plain EM's."""
+        return not self.accelerate or self.plain < _PLAIN
+
+    def _distance(self, step: np.ndarray) -> float:
+        """Length of ``step``, seen from where it begins, and not from where the chart was laid."""
+        far = self.chart.distance(step)
+        if far > _LONGEST:
+            return far
+        try:
+            here = self.problem.chart(self.at.params)
+            return here.distance(here.to_vector(self.chart.from_vector(self.at.vector + step)))
+        except np.linalg.LinAlgError:
+            return float("inf")
 
     def _try(self, direction: np.ndarray) -> bool:
         """Move along ``direction``, shortened until the log posterior rises as it should."""
-        expected = float(direction @ self.gradient)
+        at = self.at
+        expected = float(direction @ at.gradient)
         if not expected > 0:
             return False
         size = min(1.0, _LONGEST / self.chart.distance(direction))
         for _ in range(_TRIES):
-            point = self._visit(self.chart.from_vector(self.vector + size * direction))
+            if self.esteps >= self.max_iter:
+                return False
+            point = self._visit_vector(at.vector + size * direction)
             if point is not None and self._better(point, direction, 1e-4 * size * expected):
                 self._move(point, accelerated=True)
                 return True
-            if self.esteps >= self.max_iter:
-                return False
-            gain = -1.0 if point is None else (point.logpost - self.at.logpost) / self.problem.rows
+            gain = -1.0 if point is None else (point.logpost - at.logpost) / self.problem.rows
             # minimiser of the parabola through the two values and the slope, kept between a tenth and a half
             size *= min(0.5, max(0.1, size * expected / (2 * (size * expected - gain))))
         return False
 
+    def _leave(self, direction: np.ndarray) -> None:
+        """Move uphill along a direction of negative curvature, so far that the log posterior rises beyond rounding."""
+        at = self.at
+        noise = self.problem.noise(at.params, at.logpost)
+        size = (1.0 if direction @ at.gradient >= 0 else -1.0) / self.chart.distance(direction)
+        for _ in range(_HALVINGS):
+            if self.esteps >= self.max_iter:
+                return
+            point = self._visit_vector(at.vector + size * direction)
+            if point is not None and point.logpost - at.logpost > noise:
+                self._move(point, accelerated=True)
+                return
+            size /= 2
+
     def _better(self, point: _Point, direction: np.ndarray, enough: float = 0.0) -> bool:
         """Whether ``point``, reached along ``direction``, gains ``enough`` per row.
 
-        Where the gain drowns in rounding, the slope along the direction decides, which does not: it must have shrunk (the
-        approximate Wolfe condition of Hager & Zhang 2005, https://doi.org/10.1137/030601880).
+        Where the gain drowns in rounding, the slope along the direction decides, which does not: it must have
+        shrunk (the approximate Wolfe condition of Hager & Zhang 2005, https://doi.org/10.1137/030601880).
         """
         gain = point.logpost - self.at.logpost
         noise = self.problem.noise(self.at.params, self.at.logpost)
         if abs(gain) > noise or not direction.any():
             return gain >= max(enough * self.problem.rows, 0.0)
-        after = float(self.chart.gradient(point.params, point.statistics) @ direction)
-        return abs(after) < float(self.gradient @ direction)
+        return abs(float(point.gradient @ direction)) < float(self.at.gradient @ direction)
 
     def _move(self, point: _Point, *, accelerated: bool) -> None:
-        vector = self.chart.to_vector(point.params)
-        step = vector - self.vector
-        self.at, self.step, self.accelerated = point, self.chart.distance(step), accelerated
-        if len(self.residuals) <= self.plain or not accelerated:
+        before, self.at = self.at, point
+        step = point.vector - before.vector
+        self.step, self.accelerated, self.moved = self.chart.distance(step), accelerated, True
+        if accelerated:
+            self.residuals.clear()
+        else:
+            self.plain += 1
+        if self._plainly or not accelerated:
             self._lay_chart()
-            return
-        gradient = self.chart.gradient(point.params, point.statistics)
-        fraction = 1 - self.memory.learn(step, self.gradient - gradient)
-        self.rate = fraction if np.isnan(self.rate) else max(self.rate, fraction)
-        self.vector, self.gradient = vector, gradient
+        else:
+            fraction = 1 - self.memory.learn(step, before.gradient - point.gradient)
+            self.rate = fraction if np.isnan(self.rate) else max(self.rate, fraction)
+        self._watch_rate()
 
     def _lay_chart(self) -> None:
-        """Put the origin of the coordinates here; what was learned in other coordinates is forgotten."""
+        """Put the origin of the coordinates here, and forget what was learned in other coordinates."""
+        try:
+            chart = self.problem.chart(self.at.params)
+            gradient = chart.gradient(self.at.params, self.at.statistics)
+        except np.linalg.LinAlgError:  # on the edge of the parameter space the old coordinates are the better ones
+            return
         self.memory.clear()
-        self.chart = self.problem.chart(self.at.params)
-        self.gradient = self.chart.gradient(self.at.params, self.at.statistics)
-        self.vector = np.zeros_like(self.gradient)
-        self.residuals.append(float(np.linalg.norm(self.gradient)))
+        self.chart = chart
+        self.at = replace(self.at, vector=np.zeros_like(gradient), gradient=gradient)
+
+    def _watch_rate(self) -> None:
+        """Learn the rate from the lengths of EM steps that followed one another."""
+        self.residuals.append(self.chart.distance(self.at.gradient))
         past = self.residuals[-11:]
-        if len(past) > 2 and past[0] > 0:  # the first ratio says nothing yet
-            past = past[len(past) // 2 - 1 :] if len(past) < 11 else past
+        if len(past) > 2 and past[0] > 0:
+            past = past[len(past) // 2 - 1 :] if len(past) < 11 else past  # the first ratios say nothing yet
             self.rate = (past[-1] / past[0]) ** (1 / (len(past) - 1))
 
-    def _gradient_beside(self, displacement: np.ndarray) -> np.ndarray | None:
-        """The gradient at a displacement from here: an E-step that only checks."""
+    def _information(self, direction: np.ndarray) -> np.ndarray | None:
+        """The observed information per row here times ``direction``, from an E-step beside that only checks."""
         self.checks += 1
-        params = self.chart.from_vector(self.vector + displacement)
+        size = _DIFFERENCE / float(np.linalg.norm(direction))
+        params = self.chart.from_vector(self.at.vector + size * direction)
         try:
             statistics, _ = self.problem.expect(params)
+            return np.asarray((self.at.gradient - self.chart.gradient(params, statistics)) / size)
         except np.linalg.LinAlgError:
             return None
-        return self.chart.gradient(params, statistics)
 
     def _visit(self, params: Any) -> _Point | None:
         """The E-step at ``params``, or None where they are outside the parameter space."""
+        try:
+            vector = self.chart.to_vector(params)
+        except np.linalg.LinAlgError:
+            self.esteps += 1
+            return None
+        return self._point(params, vector)
+
+    def _visit_vector(self, vector: np.ndarray) -> _Point | None:
+        """The same for coordinates (p,)."""
+        return self._point(self.chart.from_vector(vector), vector)
+
+    def _point(self, params: Any, vector: np.ndarray) -> _Point | None:
         self.esteps += 1
         try:
-            return _Point(self.problem, params)
+            statistics, loglik = self.problem.expect(params)
+            gradient = self.chart.gradient(params, statistics)
+            return _Point(params, statistics, loglik, loglik + self.problem.log_prior(params), vector, gradient)
         except np.linalg.LinAlgError:
             return None

@@ -27,7 +27,7 @@ class Memory:
         self._pairs.clear()
 
     def learn(self, step: np.ndarray, change: np.ndarray) -> float:
-        """Remember that after ``step`` (p,) the gradient of a maximised function fell by ``change`` (p,); their quotient."""
+        """Remember that along ``step`` (p,) the gradient of what is maximised fell by ``change`` (p,); their ratio."""
         curvature, square = float(step @ change), float(step @ step)
         if curvature > 1e-10 * float(np.linalg.norm(step) * np.linalg.norm(change)):
             self._pairs.append((step, change, 1 / curvature))

@@ -1,8 +1,9 @@
-r"""The Newton step :math:`I_{obs}^{-1} \cdot` score, which says how far the maximum still is, whatever engine came this far.
+r"""The Newton step :math:`I_{obs}^{-1} \cdot` score: how far the maximum still is, whatever engine came this far.
 
-Solved by conjugate gradients in a chart, where the observed information per row is :math:`I - J` (J the Jacobian of the EM map), preconditioned by
-what the run has learned already. A product with it is a difference of two gradients and costs one E-step, so nothing of the
-size of the full information is ever formed. Steps of an accelerated run do not contain the rate, and so cannot tell this distance.
+Solved by conjugate gradients in a chart, where the observed information per row is :math:`I - J` (J the Jacobian of
+the EM map), preconditioned by what the run has learned already. A product with it costs one E-step, and nothing of
+the size of the full information is ever formed. Steps of an accelerated run do not contain the rate, and so cannot
+tell this distance.
 """
 
 from __future__ import annotations
@@ -14,30 +15,31 @@ import numpy as np
 
 __all__ = ["Newton", "newton_step"]
 
-_DIFFERENCE = 1e-6  # length of the displacement for a directional derivative
 _SETTLED = 1e-2  # relative error of the Newton step at which it is believed
+_FLAT = 1e-7  # curvature, relative to the complete data's, that is not told from 0
 
 
 @dataclass(frozen=True, eq=False)
 class Newton:
-    """An approximate Newton step."""
+    """An approximate Newton step; or, where the information is not positive definite, a way out."""
 
-    step: np.ndarray  # (p,)
+    step: np.ndarray  # (p,) the step; if not concave, the direction of negative curvature
     settled: bool  # the linear system was solved
     concave: bool  # no direction of negative curvature was met
-    curvature: float  # smallest curvature met, relative to the complete-data information; 1 - it is a fraction of missing information
+    curvature: float  # smallest met, relative to the complete data's; 1 - it is a fraction of missing information
 
 
 def newton_step(
-    gradient_at: Callable[[np.ndarray], np.ndarray | None],
+    product: Callable[[np.ndarray], np.ndarray | None],
     gradient: np.ndarray,
     precondition: Callable[[np.ndarray], np.ndarray],
     length: Callable[[np.ndarray], float],
     budget: int,
 ) -> Newton:
-    """Solve for the step from the origin of ``gradient_at`` (p,) -> (p,), whose value there is ``gradient``.
+    """Solve information times step = ``gradient`` (p,), the information known by its ``product`` (p,) -> (p,) only.
 
-    ``gradient_at`` returns None outside the parameter space; it is called at most ``budget`` times.
+    ``product`` returns None where it cannot be had, and is called at most ``budget`` times; ``length`` is that of a
+    step.
     """
     step = np.zeros_like(gradient)
     residual = gradient.copy()
@@ -45,20 +47,21 @@ def newton_step(
     power = float(residual @ preconditioned)
     smallest = 1.0
     for _ in range(budget):
-        size = float(np.linalg.norm(direction))
+        size = float(direction @ direction)
         if not size:
             return Newton(step, True, True, smallest)
-        moved = gradient_at(direction * (_DIFFERENCE / size))
-        if moved is None:
-            return Newton(step, False, True, smallest)
-        product = (gradient - moved) * (size / _DIFFERENCE)
-        curvature = float(direction @ product)
-        smallest = min(smallest, curvature / size**2)
+        bent = product(direction)
+        if bent is None:
+            break
+        curvature = float(direction @ bent)
+        smallest = min(smallest, curvature / size)
+        if curvature < -_FLAT * size:
+            return Newton(direction, False, False, smallest)
         if curvature <= 0:
-            return Newton(step if step.any() else direction, False, False, smallest)
+            break
         amount = power / curvature
         step = step + amount * direction
-        residual = residual - amount * product
+        residual = residual - amount * bent
         preconditioned = precondition(residual)
         if length(preconditioned) <= _SETTLED * length(step):
             return Newton(step, True, True, smallest)

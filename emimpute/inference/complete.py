@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from emimpute._frames import put, replace
-from emimpute.kinds.numbers import missing
+from emimpute._frames import own, written
+from emimpute.kinds.reading import missing
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from emimpute.latent import Latent
     from emimpute.models.base import Model
@@ -41,33 +41,18 @@ def complete(
 ) -> tuple[pd.DataFrame, dict[int, np.ndarray]]:
     """``df`` with its gaps filled, and which cells were, by position: (n,) bool each.
 
-    ``latent`` saves encoding again; ``fill`` (positions) and ``where`` (n, columns) leave the other gaps alone; with ``rng``
-    values are drawn instead of expected.
+    ``latent`` saves encoding again; ``fill`` (positions) and ``where`` (n, columns) leave the other gaps alone; with
+    ``rng`` values are drawn instead of expected. Raises ColumnError for a column that ``df`` lacks, or that holds
+    something else than what was learned.
     """
     positions = law.table.match(df)
-    masks = {}
-    for i in positions:
-        mask = missing(df.iloc[:, i])
-        if where is not None:
-            mask &= where[:, i]
-        if (fill is None or i in fill) and mask.any():
-            masks[i] = mask
+    masks = {i: missing(df.iloc[:, i]) & (True if where is None else where[:, i]) for i in positions}
+    masks = {i: mask for i, mask in masks.items() if mask.any() and (fill is None or i in fill)}
     if not masks:
-        return replace(df, {}), {}
+        return own(df), {}
     latent = law.table.encode(df, positions) if latent is None else latent
-    variance = rng is None and any(coding.width for coding in law.table.codings if coding.uses_variance)
-    mean, var = law.model.complete(law.params, latent, variance=variance, rng=rng)
-    columns = {}
-    for i, coding, span in zip(positions, law.table.codings, latent.spans, strict=True):
-        if i not in masks:
-            continue
-        like, mask = df.iloc[:, i], masks[i]
-        if rng is None:
-            values = coding.expect(mean[mask, span], _diagonal(var, mask, span), like)
-        else:
-            values = coding.decode(mean[mask, span], like)
-        columns[i] = put(like, mask, values)
-    return replace(df, columns), masks
+    values = _values(law, df, latent, positions, masks=masks, rng=rng)
+    return written(df, {i: (mask, values[i]) for i, mask in masks.items()}), masks
 
 
 def cells(law: Law, df: pd.DataFrame) -> pd.DataFrame:
@@ -81,30 +66,52 @@ def cells(law: Law, df: pd.DataFrame) -> pd.DataFrame:
     parts = []
     for place, (i, coding, span) in enumerate(zip(positions, law.table.codings, latent.spans, strict=True)):
         like = df.iloc[:, i]
-        mask = missing(like)
-        if not mask.any():
+        rows = np.flatnonzero(missing(like))
+        if not len(rows):
             continue
-        said = coding.summarize(mean[mask, span], _diagonal(var, mask, span), like)
+        said = coding.summarize(mean[rows, span], _covariances(var, rows, span), like)
         part = pd.DataFrame({name: pd.Series(values) for name, values in said.items()})
-        rows = np.flatnonzero(mask)
         label = np.empty(len(rows), dtype=object)
-        label[:] = [df.columns[i]] * len(rows)
+        label[:] = df.columns[[i]].tolist() * len(rows)
         part.insert(0, "row", df.index[rows].to_flat_index())
         part.insert(1, "column", pd.Series(label, dtype=object))
         parts.append(part.assign(_row=rows, _place=place))
     if not parts:
-        return pd.DataFrame(columns=["row", "column", "estimate", "sd", "low", "high"])
-    mixed = len({str(part["estimate"].dtype) for part in parts}) > 1
-    if mixed:  # numbers beside times: keep each as it is
-        parts = [part.astype(dict.fromkeys(("estimate", "sd", "low", "high"), object)) for part in parts]
+        return pd.DataFrame(columns=_CELLS)
+    if len({str(part["estimate"].dtype) for part in parts}) > 1:  # numbers beside times: keep each as it is
+        parts = [part.astype(dict.fromkeys(_CELLS[2:], object)) for part in parts]
     table = pd.concat(parts, ignore_index=True).sort_values(["_row", "_place"], ignore_index=True)
-    return table[["row", "column", "estimate", "sd", "low", "high"]]
+    return table[_CELLS]
 
 
-def _diagonal(var: np.ndarray | None, mask: np.ndarray, span: slice) -> np.ndarray:
-    """Conditional covariances (r, k, k) of one column's coordinates; zeros where nobody asked for them."""
+_CELLS = ["row", "column", "estimate", "sd", "low", "high"]
+
+
+def _values(
+    law: Law,
+    df: pd.DataFrame,
+    latent: Latent,
+    positions: Sequence[int],
+    *,
+    masks: Mapping[int, np.ndarray],
+    rng: np.random.Generator | None,
+) -> dict[int, Any]:
+    """Legal cells (r,) for the r True ones of each mask, by position."""
+    variance = rng is None and any(coding.width for coding in law.table.codings if coding.uses_variance)
+    mean, var = law.model.complete(law.params, latent, variance=variance, rng=rng)
+    found = {}
+    for i, coding, span in zip(positions, law.table.codings, latent.spans, strict=True):
+        if i in masks:
+            like, rows = df.iloc[:, i], np.flatnonzero(masks[i])
+            z = mean[rows, span]
+            found[i] = coding.expect(z, _covariances(var, rows, span), like) if rng is None else coding.decode(z, like)
+    return found
+
+
+def _covariances(var: np.ndarray | None, rows: np.ndarray, span: slice) -> np.ndarray:
+    """Conditional covariances (r, k, k) of one column's coordinates in some rows; zeros where nobody asked for them."""
     width = span.stop - span.start
-    out = np.zeros((int(mask.sum()), width, width))
+    out = np.zeros((len(rows), width, width))
     if var is not None:
-        out[:, range(width), range(width)] = var[mask, span]
+        out[:, range(width), range(width)] = var[rows, span]
     return out

@@ -5,14 +5,11 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 import pandas as pd
 
 from emimpute import _impute, missingness
-
-if TYPE_CHECKING:
-    _Method = Callable
 
 __all__ = ["EM"]
 
@@ -24,13 +21,13 @@ def _method(function: Callable[Concatenate[pd.DataFrame, P], R]) -> Callable[Con
     """``function(df, ...)`` as a method; type checkers and ``help`` see its parameters."""
 
     @functools.wraps(function)
-    def method(self: EM, *args: P.args, **kwargs: P.kwargs) -> R:
+    def method(self: EM, /, *args: P.args, **kwargs: P.kwargs) -> R:
         return function(self._df, *args, **kwargs)
 
     signature = inspect.signature(function)
     _, *others = signature.parameters.values()
     itself = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
-    method.__signature__ = signature.replace(parameters=[itself, *others])  # type: ignore[attr-defined]
+    vars(method)["__signature__"] = signature.replace(parameters=[itself, *others])
     return method
 
 

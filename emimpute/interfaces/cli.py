@@ -13,7 +13,7 @@ import math
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 import numpy as np
 
 from emimpute._impute import impute
-from emimpute.errors import EMImputeError, EMImputeWarning
+from emimpute.errors import EMImputeError, EMImputeWarning, unknown
 from emimpute.interfaces import files
 from emimpute.kinds.reading import missing
 from emimpute.kinds.registry import choose
@@ -318,13 +318,14 @@ def _impute(args: argparse.Namespace) -> int:
     table = _read(args)
     frame = table.frame
     fits: list[Any] = []
+    weights = _labels(frame, None if args.weights is None else [args.weights], "--weights")
     done = impute(
         frame,
-        columns=None if args.columns is None else [_label(frame, name) for name in args.columns],
-        fill=None if args.fill is None else [_label(frame, name) for name in args.fill],
-        kinds={_label(frame, name): kind for name, kind in args.kinds.items()} or None,
+        columns=_labels(frame, args.columns, "--columns"),
+        fill=_labels(frame, args.fill, "--fill"),
+        kinds=dict(zip(_labels(frame, args.kinds, "--kinds") or (), args.kinds.values(), strict=True)) or None,
         prior=args.prior,
-        weights=None if args.weights is None else _label(frame, args.weights),
+        weights=None if weights is None else weights[0],
         tol=args.tol,
         max_iter=args.max_iter,
         report=fits.append,
@@ -351,7 +352,7 @@ def _checked_targets(args: argparse.Namespace) -> files.Format | None:
     form = None
     if str(args.output) != "-":
         form = files.format_of(args.output)
-        if args.sep is not None and form.sep == told.sep:
+        if args.sep is not None and form.sep is not None and told.sep in {None, form.sep}:
             form = replace(form, sep=args.sep)
         files.check_target(args.output, args.input, force=args.force)
     if args.report is not None:
@@ -359,9 +360,15 @@ def _checked_targets(args: argparse.Namespace) -> files.Format | None:
     return form
 
 
-def _label(frame: pd.DataFrame, name: str) -> Any:
-    """Find the column label that reads ``name``, for labels need not be text; an unknown name stays as it is."""
-    return next((label for label in frame.columns if str(label) == name), name)
+def _labels(frame: pd.DataFrame, names: Iterable[str] | None, option: str) -> list[Any] | None:
+    """Find the column labels that read ``names``, for labels need not be text; an unknown one is an EMImputeError."""
+    if names is None:
+        return None
+    known = {str(label): label for label in frame.columns}
+    for name in names:
+        if name not in known:
+            raise EMImputeError(f"{option}: {unknown('column', name, list(known))}")
+    return [known[name] for name in names]
 
 
 def _write(
@@ -381,10 +388,18 @@ def _write(
 def _outcome(output: Path, table: files.Table, done: pd.DataFrame) -> str:
     filled = [rows.size for _, rows in table.filled(done)]
     left = [count for j in range(done.shape[1]) if (count := int(missing(done.iloc[:, j]).sum()))]
-    sentence = f"{sum(filled)} cells filled in {len(filled)} columns" if filled else "no cell was to be filled"
+    sentence = (
+        f"{_some(sum(filled), 'cell')} filled in {_some(len(filled), 'column')}"
+        if filled
+        else "no cell was to be filled"
+    )
     if left:
-        sentence += f"; {sum(left)} cells in {len(left)} columns left as they were"
+        sentence += f"; {_some(sum(left), 'cell')} in {_some(len(left), 'column')} left missing"
     return f"wrote {'stdout' if str(output) == '-' else output}: {sentence}"
+
+
+def _some(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 # --- describe ---------------------------------------------------------------------------------------------------------
@@ -403,8 +418,11 @@ def _describe(args: argparse.Namespace) -> int:
 def _size(path: Path, frame: pd.DataFrame, found: pd.DataFrame) -> str:
     rows, lacking = found.iloc[:, -2], found.iloc[:, -1]
     gaps, whole = int((rows * lacking).sum()), int(rows[lacking == 0].sum())
-    counts = f"{path}: {len(frame)} rows, {frame.shape[1]} columns"
-    return f"{counts}\n{gaps} of {frame.size} cells missing ({_percent(gaps, frame.size)} %), {whole} rows complete"
+    share = f"{gaps} of {_some(frame.size, 'cell')} missing ({_percent(gaps, frame.size)} %)"
+    return (
+        f"{path}: {_some(len(frame), 'row')}, {_some(frame.shape[1], 'column')}\n"
+        f"{share}, {_some(whole, 'row')} complete"
+    )
 
 
 def _columns(frame: pd.DataFrame) -> str:

@@ -1,9 +1,9 @@
 """What a model owes the engine, and nothing more.
 
-A model is configuration. Bound to data, weights and a prior it gives a :class:`Problem`: how to start, the E-step, the M-step, and a
-:class:`Chart`, unconstrained coordinates around a reference in which the complete-data information is the identity (so
-that a gradient step of length one *is* the EM step, and lengths mean the same in every column's unit). The engine in
-``em/`` works with these four and never learns a model's name.
+A model is configuration. Bound to data, weights and a prior it gives a :class:`Problem`: how to start, the E-step,
+the M-step, and a :class:`Chart`, unconstrained coordinates around a reference in which the complete-data
+information is the identity (so that a gradient step of length one *is* the EM step, and lengths mean the same in
+every column's unit). The engine in ``em/`` works with these four and never learns a model's name.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Chart(Protocol):
         """The parameters at ``vector`` (p,)."""
 
     def gradient(self, params: Any, statistics: Any) -> np.ndarray:
-        """Gradient (p,) of the log posterior per row at ``params``, from the E-step's statistics there (Fisher's identity)."""
+        """Gradient (p,) per row of the log posterior at ``params``, by the E-step's statistics (Fisher's identity)."""
 
     def distance(self, vector: np.ndarray) -> float:
         """Length of ``vector`` in the unit of ``tol``."""
@@ -39,7 +39,13 @@ class Chart(Protocol):
 class Problem(Protocol):
     """A model bound to data."""
 
-    rows: float  # total weight, by which gradients are divided
+    @property
+    def rows(self) -> float:
+        """Total weight, by which gradients are divided."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing is hidden, so that the M-step leads to the maximum from anywhere."""
 
     def start(self) -> Any:
         """Parameters to start from; the same at every call."""
@@ -59,6 +65,9 @@ class Problem(Protocol):
     def noise(self, params: Any, logpost: float) -> float:
         """Rounding error to be expected of ``logpost``, the log posterior at ``params``."""
 
+    def natural(self, params: Any) -> Any:
+        """``params`` in the units of the latent coordinates, which is how a model's other methods take them."""
+
     def degenerate(self, params: Any) -> bool:
         """Whether ``params`` lie on the edge of the parameter space, where the likelihood may be unbounded."""
 
@@ -76,7 +85,7 @@ class Model(Protocol):
     def complete(
         self, params: Any, latent: Latent, *, variance: bool = False, rng: np.random.Generator | None = None
     ) -> tuple[np.ndarray, np.ndarray | None]:
-        """Holes filled by conditional expectation, or with ``rng`` by a draw, (n, d); and on request their variances (n, d)."""
+        """Holes filled by conditional expectation, or with ``rng`` by a draw, (n, d); on request their variances."""
 
     def to_json(self, params: Any) -> dict[str, Any]:
         """The parameters as JSON types."""

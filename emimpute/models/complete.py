@@ -21,8 +21,8 @@ def complete(
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """The table (n, d) with every hole filled, and on request the conditional variances (n, d), 0 where observed.
 
-    Holes are filled by the conditional expectation, or with ``rng`` by a draw: one normal deviate for each cell of the table in
-    its order, so a cell's draw depends on its place and its row, not on how the work was divided.
+    Holes are filled by the conditional expectation, or with ``rng`` by a draw: one normal deviate for each cell of
+    the table in its order, so a cell's draw depends on its place and its row, not on how the work was divided.
     """
     scale = np.sqrt(np.diag(cov))
     correlation = cov / np.outer(scale, scale)
@@ -60,9 +60,9 @@ def _covariances(c: Conditional, cov: np.ndarray) -> np.ndarray:
         return np.moveaxis(c.inverse, 2, 0)
     d = len(cov)
     seen = np.zeros((c.chunk.block.shape[1], d), dtype=bool)
-    np.put_along_axis(seen, c.chunk.block.T, True, axis=1)  # noqa: FBT003 (the value that is put)
+    np.put_along_axis(seen, c.chunk.block.T, True, axis=1)
     missing = np.nonzero(~seen)[1].reshape(len(seen), -1)
     across = cov[missing[:, :, None], c.chunk.block.T[:, None, :]]
     own = cov[missing[:, :, None], missing[:, None, :]]
-    explained: np.ndarray = across @ np.moveaxis(c.inverse, 2, 0) @ np.swapaxes(across, 1, 2)
-    return own - explained
+    explained = across @ np.moveaxis(c.inverse, 2, 0) @ np.swapaxes(across, 1, 2)
+    return np.asarray(own - explained)

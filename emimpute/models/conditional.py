@@ -1,23 +1,26 @@
 r"""Conditional moments of normal rows given what was observed of them, in whichever form is smaller.
 
-With deviations :math:`d = z - \mu`, precision :math:`\Omega = \Sigma^{-1}`, o the observed and m the missing coordinates of a row:
+With deviations :math:`d = z - \mu`, precision :math:`\Omega = \Sigma^{-1}`, o the observed and m the missing
+coordinates of a row:
 
-- precision form, cost |m|³: for *any* trial fill, :math:`d_m - \Omega_{mm}^{-1} (\Omega d)_m` is the conditional mean, and
-  :math:`C = \Omega_{mm}^{-1}` the conditional covariance;
-- covariance form, cost |o|³: :math:`\Sigma_{\cdot o} \Sigma_{oo}^{-1} d_o` is the conditional mean of the whole row, and
-  :math:`C = \Sigma - \Sigma_{\cdot o} \Sigma_{oo}^{-1} \Sigma_{o\cdot}`.
+- precision form, cost |m|³: for *any* trial fill, :math:`d_m - \Omega_{mm}^{-1} (\Omega d)_m` is the conditional
+  mean, and :math:`C = \Omega_{mm}^{-1}` the conditional covariance;
+- covariance form, cost |o|³: :math:`\Sigma_{\cdot o} \Sigma_{oo}^{-1} d_o` is the conditional mean of the whole
+  row, and :math:`C = \Sigma - \Sigma_{\cdot o} \Sigma_{oo}^{-1} \Sigma_{o\cdot}`.
 
-Either way all rows of a chunk share one matrix product, and what is left is one small system per missingness pattern, batched
-over the patterns of a chunk. The precision form loses digits like cond(Σ); above 1e8 only the covariance form is used.
+Either way all rows of a chunk share one matrix product, and what is left is one small system per missingness
+pattern, batched over the patterns of a chunk. The precision form loses digits like cond(Σ); above 1e8 only the
+covariance form is used.
 
-Patterns with many rows are reduced once: the rows' mean, and a triangular factor of their scatter. To every function here these are just rows
-(the mean weighs as many rows as it stands for; rows of the factor have no mean to subtract), so an iteration then costs the
-same for a thousand rows as for a billion.
+Patterns with many rows are reduced once: the rows' mean, and a triangular factor of their scatter. To every
+function here these are just rows (the mean weighs as many rows as it stands for; rows of the factor have no mean to
+subtract), so an iteration then costs the same for a thousand rows as for a billion.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -61,7 +64,7 @@ class Rows:
 
     @classmethod
     def sort(cls, x: np.ndarray, centre: np.ndarray, found: Patterns, *, precision: bool = True) -> Rows:
-        """Plan the work on ``x`` (R, d) whose patterns are ``found``; without ``precision`` only in the covariance form."""
+        """Plan the work on ``x`` (R, d) with patterns ``found``; without ``precision`` only in the covariance form."""
         d = x.shape[1]
         missing = d - found.masks.sum(axis=1)
         form = (2 * missing <= d) & precision
@@ -74,7 +77,7 @@ class Rows:
         sorted_rank, sorted_centre = of_row[order], centre[order]
         chunks: list[Chunk] = []
         group = np.flatnonzero(np.diff(size[by_size] * 2 + form[by_size], prepend=-1, append=-1))
-        for first, last in zip(group[:-1], group[1:], strict=True):
+        for first, last in pairwise(group):
             s, f = int(size[by_size[first]]), bool(form[by_size[first]])
             masks = found.masks[by_size[first:last]]
             block = np.nonzero(~masks if f else masks)[1].reshape(len(masks), s).T
@@ -99,10 +102,10 @@ class Rows:
 
 
 def reduced(x: np.ndarray, weights: np.ndarray, found: Patterns) -> tuple[np.ndarray, np.ndarray, Patterns]:
-    """Rows (n, d) with the same sufficient statistics but fewer where patterns are few: (x, centre, patterns) for ``Rows.sort``.
+    """Rows with the statistics of ``x`` (n, d), fewer where patterns are few: (x, centre, patterns) for ``Rows.sort``.
 
-    A pattern of more than twice as many rows as it has observed coordinates becomes its mean, and the triangular factor of
-    the scatter about it (by QR of the rows themselves, which does not square the condition number).
+    A pattern of more than twice as many rows as it has observed coordinates becomes its mean, and the triangular
+    factor of the scatter about it (by QR of the rows themselves, which does not square the condition number).
     """
     root = np.sqrt(weights)
     many = found.counts > 2 * (found.masks.sum(axis=1) + 1)

@@ -1,8 +1,9 @@
 r"""The multivariate normal: exact EM for any missingness pattern, with a diagonal ridge if one is asked for.
 
-Work is done in standardised coordinates (every coordinate minus its observed mean, over its observed sd), so that nothing
-depends on units and sums do not cancel; :meth:`MVNProblem.natural` undoes it. Dempster, Laird & Rubin 1977
-(https://doi.org/10.1111/j.2517-6161.1977.tb01600.x); Little & Rubin 2019 (https://doi.org/10.1002/9781119482260), chapter 11.
+Work is done in standardised coordinates (every coordinate minus its observed mean, over its observed sd), so that
+nothing depends on units and sums do not cancel; :meth:`MVNProblem.natural` undoes it. Dempster, Laird & Rubin 1977
+(https://doi.org/10.1111/j.2517-6161.1977.tb01600.x); Little & Rubin 2019 (https://doi.org/10.1002/9781119482260),
+chapter 11.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ _ILL = 1e8  # condition number above which the precision form is left
 _SINGULAR = (
     1e-10  # smallest eigenvalue of the correlation matrix that the likelihood in double precision still tells from 0
 )
+_BALANCED = 1e-10  # observed correlation that is told from 0 neither by rounding nor by a change of units
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +64,10 @@ class MVN:
     name: ClassVar[str] = "mvn"
 
     def bind(self, latent: Latent, weights: np.ndarray | None = None, prior: Prior | None = None) -> MVNProblem:
-        """The problem of fitting to ``latent`` (n, d) with case weights (n,); rows without weight or anything observed do not count."""
+        """The problem of fitting to ``latent`` (n, d) with case weights (n,).
+
+        Rows without weight, and rows in which nothing is observed, do not count.
+        """
         observed = latent.observed
         w = np.ones(len(observed)) if weights is None else np.asarray(weights, dtype=float)
         used = (w > 0) & observed.any(axis=1)
@@ -72,7 +77,7 @@ class MVN:
         seen = observed if whole else observed[used]
         z = np.where(seen, z, 0.0)
         n, count = float(w.sum()), w @ seen
-        # The first used cell of a column is subtracted before sums are taken: raw moments of mean 1e7, sd 1 would cancel.
+        # The first used cell of a column is subtracted before sums are taken: moments of mean 1e7, sd 1 would cancel.
         anchor = z[seen.argmax(axis=0), np.arange(z.shape[1])]
         z -= anchor
         z *= seen
@@ -119,10 +124,25 @@ class MVNProblem:
     constant: float  # what -2 log-likelihood has besides the standardised rows' log|Σ_oo| and quadratic form
     prior: Prior | None
 
+    @property
+    def closed(self) -> bool:
+        """Whether no row has a hole."""
+        return bool(self.patterns.masks.all())
+
     def start(self) -> Normal:
-        """Observed means and variances, zero correlations."""
+        """Observed means and variances, and zero correlations where a gradient points away from them.
+
+        Where the observed cross-product of a pair is 0 to rounding, as in tables that stay what they are when a
+        column changes its sign, zero may be a saddle that EM would never leave (Murray 1977). Such pairs start at a
+        small correlation.
+        """
         d = len(self.centre)
-        return Normal(np.zeros(d), np.eye(d))
+        products, masks = self.table.x.T @ self.table.x, self.patterns.masks.astype(float)
+        size = np.sqrt(np.diag(products))
+        balanced = (np.abs(products) < _BALANCED * np.outer(size, size)) & (masks.T @ masks > 0)
+        cov = np.where(balanced, 0.5 / max(d, 1), 0.0)
+        np.fill_diagonal(cov, 1.0)
+        return Normal(np.zeros(d), cov)
 
     @cached_property
     def _ill_conditioned_table(self) -> Rows:
@@ -132,7 +152,7 @@ class MVNProblem:
         """E-step; raises ``numpy.linalg.LinAlgError`` where Σ is not positive definite."""
         d = len(params.mean)
         values, vectors = np.linalg.eigh(params.cov)
-        if values[0] <= 0:
+        if not values[0] > 16 * d * np.finfo(float).eps * values[-1]:
             msg = "the covariance matrix is not positive definite"
             raise np.linalg.LinAlgError(msg)
         precision = (vectors / values) @ vectors.T
@@ -164,11 +184,17 @@ class MVNProblem:
         """M-step: maximum likelihood from the expected statistics (divisor n), or the mode under the prior."""
         step = statistics.first / statistics.count
         scatter = statistics.second - statistics.count * np.outer(step, step)
-        divisor = statistics.count
-        if self.prior is not None:
-            scatter = scatter + self.prior.df * np.diag(self.delta)
-            divisor += self.prior.df + self.prior.extra(len(step))
-        return Normal(statistics.origin + step, scatter / divisor)
+        return Normal(statistics.origin + step, (scatter + self._added) / self._divisor)
+
+    @cached_property
+    def _added(self) -> np.ndarray:
+        """The scatter (d, d) that the prior adds to the data's."""
+        return np.diag((0.0 if self.prior is None else self.prior.df) * self.delta)
+
+    @cached_property
+    def _divisor(self) -> float:
+        """What the scatter is divided by: the rows, and what the prior counts for."""
+        return self.rows if self.prior is None else self.rows + self.prior.df + self.prior.extra(len(self.delta))
 
     def log_prior(self, params: Normal) -> float:
         """Log prior density at ``params`` up to a constant, as norm2 counts it (in the data's own units)."""
@@ -182,42 +208,52 @@ class MVNProblem:
 
     def chart(self, reference: Normal) -> MVNChart:
         """Coordinates around ``reference``."""
-        return MVNChart(self, reference.mean, np.linalg.cholesky(reference.cov))
+        return MVNChart(self, reference.mean, np.linalg.cholesky(reference.cov), math.sqrt(self._divisor / self.rows))
 
     def noise(self, params: Normal, logpost: float) -> float:
-        """Rounding error of the log posterior: relative for its sum, and like cond(Σ) for each row's quadratic form."""
-        values = np.linalg.eigvalsh(params.cov)
+        """Rounding error of the log posterior: relative for its sum, like cond(Σ) for each row's quadratic form."""
+        values = np.linalg.eigvalsh(_correlation(params.cov))
         return float(np.finfo(float).eps) * (
             64 * abs(logpost) + self.rows * len(values) * float(values[-1] / values[0])
         )
 
     def degenerate(self, params: Normal) -> bool:
-        """Whether the correlation matrix is singular to double precision."""
-        sd = np.sqrt(np.diag(params.cov))
-        if not (sd > 0).all():
+        """Whether the correlation matrix is singular to double precision, or a variance 0 beside the observed one."""
+        if not (np.diag(params.cov) > _SINGULAR**2).all():
             return True
-        return bool(np.linalg.eigvalsh(params.cov / np.outer(sd, sd))[0] < _SINGULAR)
+        return bool(np.linalg.eigvalsh(_correlation(params.cov))[0] < _SINGULAR)
 
     def natural(self, params: Normal) -> Normal:
         """``params`` in the units of the latent coordinates."""
         return Normal(self.centre + self.scale * params.mean, params.cov * np.outer(self.scale, self.scale))
 
 
+def _correlation(cov: np.ndarray) -> np.ndarray:
+    sd = np.sqrt(np.diag(cov))
+    return np.asarray(cov / np.outer(sd, sd))
+
+
 @dataclass(frozen=True, eq=False)
 class MVNChart:
-    """μ = μ₀ + L₀a, Σ = L₀ exp(H) L₀ᵀ; the vector is a, then the diagonal of H over √2, then its part above the diagonal.
+    """μ = μ₀ + L₀a, Σ = L₀ exp(H) L₀ᵀ; the vector is a, the diagonal of H over √2, and H above the diagonal.
 
-    In these coordinates the complete-data information at the origin is n times the identity, whatever the order or units of the columns.
+    In these coordinates the complete-data information at the origin is n times the identity, whatever the order or
+    units of the columns. Under a prior the complete data count for more than n rows in H, so its coordinates are
+    stretched.
     """
 
     problem: MVNProblem
     mean: np.ndarray  # (d,)
     factor: np.ndarray  # (d, d) L₀
+    stretch: float  # of the coordinates of H; 1 without a prior
 
     def to_vector(self, params: Normal) -> np.ndarray:
-        """Coordinates (d + d(d+1)/2,) of ``params``."""
-        values, vectors = np.linalg.eigh(self._whiten(params.cov))
-        h = (vectors * np.log(values)) @ vectors.T
+        """Coordinates (d + d(d+1)/2,) of ``params``.
+
+        Raises ``numpy.linalg.LinAlgError`` where Σ is singular, seen from the reference.
+        """
+        values, vectors = self._eigen(params.cov)
+        h = self.stretch * ((vectors * np.log(values)) @ vectors.T)
         a = np.linalg.solve(self.factor, params.mean - self.mean)
         return np.concatenate([a, np.diag(h) / math.sqrt(2), h[np.triu_indices(len(a), 1)]])
 
@@ -228,14 +264,11 @@ class MVNChart:
         return Normal(self.mean + self.factor @ vector[: len(self.mean)], root @ root.T)
 
     def gradient(self, params: Normal, statistics: Statistics) -> np.ndarray:
-        """Gradient per row of the log posterior at ``params``; ``statistics`` are the E-step's there."""
-        n, prior, d = statistics.count, self.problem.prior, len(self.mean)
-        second, divisor = statistics.second, n
-        if prior is not None:
-            second = second + prior.df * np.diag(self.problem.delta)
-            divisor += prior.df + prior.extra(d)
+        """Gradient per row of the log posterior at ``params``, where ``statistics`` are the E-step's; may raise too."""
+        d, divisor = len(self.mean), self.problem._divisor  # noqa: SLF001 (a chart is the other half of its problem)
+        second = statistics.second + self.problem._added  # noqa: SLF001
         # With S = L₀⁻¹ΣL₀⁻ᵀ = exp(H), all in whitened coordinates: dℓ/dS = ½ S⁻¹(T₂ - divisor·S)S⁻¹, dℓ/da = S⁻¹T₁.
-        values, vectors = np.linalg.eigh(self._whiten(params.cov))
+        values, vectors = self._eigen(params.cov)
         t2 = vectors.T @ self._whiten(second) @ vectors
         slope = t2 / np.outer(values, values) / 2
         slope[np.diag_indices(d)] -= divisor / values / 2
@@ -244,20 +277,28 @@ class MVNChart:
         log = np.log(values)
         t = np.subtract.outer(log, log) / 2
         quotient = np.sqrt(np.outer(values, values)) * np.where(t == 0, 1.0, np.sinh(t) / np.where(t == 0, 1.0, t))
-        dh = vectors @ (slope * quotient) @ vectors.T
+        dh = vectors @ (slope * quotient) @ vectors.T / self.stretch
         t1 = np.linalg.solve(self.factor, statistics.first)
         da = vectors @ ((vectors.T @ t1) / values)
-        return np.concatenate([da, math.sqrt(2) * np.diag(dh), 2 * dh[np.triu_indices(d, 1)]]) / n
+        return np.concatenate([da, math.sqrt(2) * np.diag(dh), 2 * dh[np.triu_indices(d, 1)]]) / statistics.count
 
     def distance(self, vector: np.ndarray) -> float:
         """The larger of the Euclidean length of L₀⁻¹Δμ and the Frobenius norm of L₀⁻¹ΔΣL₀⁻ᵀ, to first order."""
         d = len(self.mean)
-        return max(float(np.linalg.norm(vector[:d])), math.sqrt(2) * float(np.linalg.norm(vector[d:])))
+        of_cov = math.sqrt(2) * float(np.linalg.norm(vector[d:])) / self.stretch
+        return max(float(np.linalg.norm(vector[:d])), of_cov)
+
+    def _eigen(self, cov: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        values, vectors = np.linalg.eigh(self._whiten(cov))
+        if not values[0] > math.sqrt(np.finfo(float).tiny):
+            msg = "the covariance matrix is singular seen from the reference"
+            raise np.linalg.LinAlgError(msg)
+        return values, vectors
 
     def _whiten(self, matrix: np.ndarray) -> np.ndarray:
         half = np.linalg.solve(self.factor, matrix)
-        white: np.ndarray = np.linalg.solve(self.factor, half.T)
-        return (white + white.T) / 2
+        white = np.linalg.solve(self.factor, half.T)
+        return np.asarray((white + white.T) / 2)
 
     def _symmetric(self, vector: np.ndarray) -> np.ndarray:
         d = len(self.mean)
@@ -265,4 +306,4 @@ class MVNChart:
         h[np.triu_indices(d, 1)] = vector[2 * d :]
         h += h.T
         h[np.diag_indices(d)] = vector[d : 2 * d] * math.sqrt(2)
-        return h
+        return np.asarray(h / self.stretch)

@@ -1,9 +1,10 @@
 """Priors for a covariance matrix, all of which add a diagonal scatter and change the divisor.
 
-With S the covariance matrix of the expected complete data (divisor n) and Δ the diagonal of the observed variances, the
-M-step is Σ = (n S + df·Δ) / (n + df + extra), the mode under the log density −½[(df + extra) log|Σ| + df tr(ΔΣ⁻¹)].
-norm2's ridge has ``extra`` = d + 1 (Schafer 1997, https://doi.org/10.1201/9781439821862, section 5.2.3): it is kept for comparison, and does not tend
-to maximum likelihood as df tends to 0. :class:`Shrink` has ``extra`` = 0 and does: it is what the package uses on its own account.
+With S the covariance matrix of the expected complete data (divisor n) and Δ the diagonal of the observed variances,
+the M-step is Σ = (n S + df·Δ) / (n + df + extra), the mode under the log density −½[(df + extra) log|Σ| + df
+tr(ΔΣ⁻¹)]. norm2's ridge has ``extra`` = d + 1 (Schafer 1997, https://doi.org/10.1201/9781439821862, section 5.2.3):
+it is kept for comparison, and does not tend to maximum likelihood as df tends to 0. :class:`Shrink` has ``extra`` =
+0 and does: it is what the package uses on its own account.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def _check(df: float) -> None:
 
 @dataclass(frozen=True)
 class Ridge:
-    """norm2's ridge: inverse-Wishart with ``df`` and scale ``df`` times the observed variances (their divisor: count - 1)."""
+    """norm2's ridge: inverse-Wishart, ``df`` and ``df`` times the observed variances (divisor: count - 1)."""
 
     df: float = 3.0
     name: ClassVar[str] = "ridge"
@@ -100,4 +101,5 @@ def to_json(prior: Any) -> dict[str, Any] | None:
 
 def from_json(document: dict[str, Any] | None) -> Prior | None:
     """What :func:`to_json` wrote."""
-    return None if document is None else {"ridge": Ridge, "shrink": Shrink}[document["name"]](document["df"])
+    named: dict[str, type[Ridge | Shrink]] = {"ridge": Ridge, "shrink": Shrink}
+    return None if document is None else named[document["name"]](document["df"])

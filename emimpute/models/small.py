@@ -1,4 +1,4 @@
-"""Many small positive definite systems at once, laid out so that each elimination step is one vector operation over all of them."""
+"""Many small positive definite systems at once: each elimination step is one vector operation over all of them."""
 
 from __future__ import annotations
 

@@ -1,8 +1,11 @@
-"""A fit: what was learned, and how it went. Frozen; everything else a user asks of it is computed from what it holds."""
+"""A fit: what was learned, and how it went.
+
+It is frozen, and everything else a user asks of it is computed from what it holds.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +16,7 @@ from emimpute._frames import check
 from emimpute.errors import EMImputeError
 from emimpute.inference.complete import Law, cells, complete
 from emimpute.results import persist, problems, render
+from emimpute.results.report import check_ending
 
 if TYPE_CHECKING:
     import os
@@ -25,20 +29,29 @@ __all__ = ["Fit"]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Fit:
-    """What :func:`emimpute.fit` learned from a frame of d coordinates, and how it went.
+    """What :func:`emimpute.fit` learned from a frame of d latent coordinates, and how it went.
 
-    Attributes:
-        nobs: Rows with something observed (their weight, if they were weighted): the divisor of the covariance.
-        loglik: Observed-data log-likelihood at the estimate, in the data's units, with the 2π constant.
-        logpost: The same plus the log prior density; equal to ``loglik`` without a prior.
-        n_iter: E-steps of the fit, rejected and extrapolated ones too.
-        n_check: E-steps spent on closing checks, not in ``n_iter``.
-        stop: Why the run ended; its value is a sentence.
-        prior: The prior that was used, or None.
-        trace: A row for each iterate; see :func:`emimpute.results.trace.trace`.
+    Attributes
+    ----------
+    nobs
+        Rows with something observed (their weight, if they were weighted): the divisor of the covariance.
+    loglik
+        Observed-data log-likelihood at the estimate, in the data's units, with the 2π constant.
+    logpost
+        The same plus the log prior density; equal to ``loglik`` without a prior.
+    n_iter
+        E-steps of the fit, rejected and extrapolated ones too.
+    n_check
+        E-steps spent on closing checks, not in ``n_iter``.
+    stop
+        Why the run ended; its value is a sentence.
+    prior
+        The prior that was used, or None.
+    tol
+        The distance to the maximum that was asked for.
     """
 
-    law: Law = field(repr=False)
+    law: Law
     nobs: float
     loglik: float
     logpost: float
@@ -47,19 +60,17 @@ class Fit:
     stop: Stop
     prior: Any
     tol: float
-    trace: pd.DataFrame
+    history: pd.DataFrame
     findings: tuple[Problem, ...]
     gaps: tuple[int, ...]  # missing cells of each of the law's columns
     rows: int  # of the frame
-    engine: str = "lbfgs"
     data: pd.DataFrame | None = None  # the frame that was fitted, as it was
 
     @property
     def mean(self) -> pd.Series[Any]:
         """Means, (d,), on the columns' own scale (times as a number of their unit since 1970)."""
-        return pd.Series(
-            self.law.params.mean + np.asarray(self.law.table.shift), index=self.law.table.coordinates, name="mean"
-        )
+        mean = self.law.params.mean + np.asarray(self.law.table.shift, dtype=float)
+        return pd.Series(mean, index=self.law.table.coordinates, name="mean")
 
     @property
     def cov(self) -> pd.DataFrame:
@@ -70,15 +81,21 @@ class Fit:
     @property
     def corr(self) -> pd.DataFrame:
         """Correlation matrix (d, d)."""
+        labels = self.law.table.coordinates
         sd = np.sqrt(np.diag(self.law.params.cov))
-        corr = self.law.params.cov / np.outer(sd, sd)
+        corr = self.law.params.cov / sd[:, np.newaxis] / sd
         np.fill_diagonal(corr, 1.0)
-        return pd.DataFrame(corr, index=self.law.table.coordinates, columns=self.law.table.coordinates)
+        return pd.DataFrame(corr, index=labels, columns=labels)
 
     @property
     def converged(self) -> bool:
         """Whether the estimate is within ``tol`` of the maximiser, as far as can be told."""
         return self.stop.success
+
+    @property
+    def remaining(self) -> float:
+        """Estimated distance to the maximiser before the last step, in the unit of ``tol``."""
+        return float(self.history["remaining"].iloc[-1])
 
     @property
     def kinds(self) -> pd.Series[Any]:
@@ -87,20 +104,28 @@ class Fit:
         return pd.Series(names, index=self.law.table.labels, name="kind", dtype=object)
 
     @property
+    def trace(self) -> pd.DataFrame:
+        """A row for each iterate: loglik, logpost, step, remaining, rate, esteps, accelerated."""
+        return self.history.copy()
+
+    @property
     def problems(self) -> pd.DataFrame:
-        """What was found wrong or odd: problem, columns, sentence, remedy."""
+        """What was found wrong or odd: problem, columns, sentence, remedy.
+
+        ``columns`` holds a tuple of labels; where the problem lies in pairs or sets of columns, a tuple of such tuples.
+        """
         return problems.table(self.findings)
 
     def impute(self, new: pd.DataFrame | None = None) -> pd.DataFrame:
         """Fill the gaps of ``new`` (default: of the frame that was fitted) by their conditional expectations.
 
-        Columns are matched by label (equal labels by their order); others pass through. A row's answer does not depend on
-        the other rows of the call. Raises ColumnError for a column that ``new`` lacks or that holds something else.
+        Columns are matched by label (equal labels by their order); others pass through. A row's answer does not depend
+        on the other rows of the call. Raises ColumnError for a column that ``new`` lacks or that holds something else.
         """
         return complete(self.law, self._own("impute()") if new is None else check(new))[0]
 
     def cells(self) -> pd.DataFrame:
-        """A row for each missing cell: row, column, estimate, sd, and the 95 % interval (low, high), none of them rounded."""
+        """A row for each missing cell: row, column, estimate, sd, and the 95 % interval (low, high), not rounded."""
         return cells(self.law, self._own("cells()"))
 
     def summary(self) -> str:
@@ -108,16 +133,18 @@ class Fit:
         return render.text(self)
 
     def report(self, path: str | os.PathLike[str]) -> None:
-        """Write the summary to ``path``, by its ending: .txt, .html, or .json (the fit itself). Raises EMImputeError for another."""
+        """Write the summary to ``path``, by its ending: .txt, .html, or .json (the fit itself).
+
+        Raises EMImputeError for another ending.
+        """
         writers = {".txt": self.summary, ".html": lambda: render.page(self), ".json": self.to_json}
-        target = Path(path)
-        if target.suffix not in writers:
-            msg = f"A report is written as .txt, .html or .json, and {target.name!r} ends otherwise."
-            raise EMImputeError(msg)
-        target.write_text(writers[target.suffix]() + "\n", encoding="utf-8")
+        Path(path).write_text(writers[check_ending(path)]() + "\n", encoding="utf-8")
 
     def to_json(self) -> str:
-        """What was learned, without any row of the data, for :func:`emimpute.read_json`."""
+        """What was learned, without any row of the data, for :func:`emimpute.read_json`.
+
+        Raises EMImputeError for column labels or a prior that JSON cannot hold.
+        """
         return persist.dump(self)
 
     def __repr__(self) -> str:
@@ -128,6 +155,6 @@ class Fit:
 
     def _own(self, what: str) -> pd.DataFrame:
         if self.data is None:
-            msg = f"This fit was read from a file, which holds no data: {what} needs them. Use fit.impute(df)."
+            msg = f"This fit was read from a file, which holds no data: {what} needs the data. Use fit.impute(df)."
             raise EMImputeError(msg)
         return self.data

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from emimpute.errors import EMImputeWarning, warn
+from emimpute.errors import ColumnWarning, EMImputeWarning, warn
 
 __all__ = ["Problem", "table", "warn_of"]
 
@@ -18,10 +18,13 @@ class Problem:
     """One thing that was found. ``warning`` is None where a note is enough."""
 
     name: str
-    columns: tuple[Any, ...]
+    columns: tuple[Any, ...]  # labels; or, where pairs or sets of columns are concerned, a tuple of labels for each
     sentence: str
     remedy: str
     warning: type[EMImputeWarning] | None = None
+
+    def __str__(self) -> str:
+        return f"{self.sentence} {self.remedy}".strip()
 
 
 def table(problems: Iterable[Problem]) -> pd.DataFrame:
@@ -38,4 +41,8 @@ def warn_of(problems: Iterable[Problem]) -> None:
             by_class.setdefault(problem.warning, []).append(problem)
     for category, found in by_class.items():
         remedies = dict.fromkeys(p.remedy for p in found if p.remedy)
-        warn(" ".join([*dict.fromkeys(p.sentence for p in found), *remedies]), category)
+        more = [] if category is ColumnWarning else [_MORE]
+        warn(" ".join([*(p.sentence for p in found), *remedies, *more]), category)
+
+
+_MORE = "For more, see fit.problems, or pass report=True."

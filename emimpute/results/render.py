@@ -1,47 +1,77 @@
-"""How results print. Every label is the user's, and so is escaped; every number also comes as a frame."""
+"""How a fit prints, as text and as HTML.
+
+Labels are the user's, so they are escaped; every number also comes as a frame. One screen, however many columns there
+are: tables and lists are cut, and say where the rest is.
+"""
 
 from __future__ import annotations
 
+import textwrap
+from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
-import pandas as pd
+from emimpute.errors import phrase
+from emimpute.results.describe import distance
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from emimpute.results.fit import Fit
 
 __all__ = ["html", "page", "text"]
 
-_COLUMNS = 30  # columns shown before the rest is only counted
+_COLUMNS = 20  # columns of the data that are listed
+_PROBLEMS = 6  # problems that are told in full
+_WIDTH = 100  # characters of a line of text
+_LABEL = 40  # characters of a label
+_HEADER = ("column", "kind", "missing", "share", "mean", "sd")
+_TEXT_CELLS = 2  # the first cells of a row are words, the others numbers
+_TITLES = {"mvn": "Multivariate normal EM"}
 _STYLE = (
-    "body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:60em}td,th{text-align:left;padding:.1em .8em}"
+    "body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:60em}"
+    "th,td{text-align:left;padding:.1em .8em}td.number{text-align:right}"
 )
+
+
+@dataclass(frozen=True)
+class _Screen:
+    """What is to be shown, in words that are not escaped yet."""
+
+    headline: str
+    facts: list[tuple[str, str]]
+    rows: list[tuple[str, ...]]  # under _HEADER
+    more_rows: str
+    problems: list[str]
 
 
 def text(fit: Fit) -> str:
     """One screen of text."""
-    lines = [_headline(fit), *(f"{name + ':':<16}{value}" for name, value in _facts(fit)), ""]
-    frame = _columns(fit)
-    shown = frame.head(_COLUMNS).to_string(index=False)
-    lines.append(shown)
-    if len(frame) > _COLUMNS:
-        lines.append(f"... and {len(frame) - _COLUMNS} more columns; see fit.mean, fit.kinds")
-    for problem in fit.findings[:_COLUMNS]:
-        lines += ["", f"{problem.sentence} {problem.remedy}".strip()]
-    if len(fit.findings) > _COLUMNS:
-        lines += ["", f"... and {len(fit.findings) - _COLUMNS} more; see fit.problems"]
-    return "\n".join(line.rstrip() for line in "\n".join(lines).split("\n"))
+    screen = _screen(fit)
+    lines = [screen.headline]
+    for name, value in screen.facts:
+        lines += _wrapped(f"{name + ':':<16}{value}", indent=16)
+    lines += ["", *_aligned(screen.rows)]
+    if screen.more_rows:
+        lines.append(screen.more_rows)
+    for problem in screen.problems:
+        lines += ["", *_wrapped(problem)]
+    return "\n".join(lines)
 
 
 def html(fit: Fit) -> str:
     """The same as an HTML fragment, for notebooks."""
-    facts = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in _facts(fit))
-    frame = _columns(fit)
-    table = frame.head(_COLUMNS).to_html(index=False, escape=True, border=0)
-    more = f"<p>… and {len(frame) - _COLUMNS} more columns</p>" if len(frame) > _COLUMNS else ""
-    said = "".join(f"<li>{escape(f'{p.sentence} {p.remedy}'.strip())}</li>" for p in fit.findings)
-    problems = f"<ul>{said}</ul>" if said else ""
-    return f"<div><p><b>{escape(_headline(fit))}</b></p><table>{facts}</table>{table}{more}{problems}</div>"
+    screen = _screen(fit)
+    facts = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in screen.facts)
+    header = "".join(f"<th>{name}</th>" for name in _HEADER)
+    rows = "".join(_html_row(row) for row in screen.rows)
+    more = f"<p>{escape(screen.more_rows)}</p>" if screen.more_rows else ""
+    said = "".join(f"<li>{escape(problem)}</li>" for problem in screen.problems)
+    return (
+        f"<div><p><b>{escape(screen.headline)}</b></p><table>{facts}</table>"
+        f"<table><thead><tr>{header}</tr></thead><tbody>{rows}</tbody></table>{more}"
+        f"{f'<ul>{said}</ul>' if said else ''}</div>"
+    )
 
 
 def page(fit: Fit) -> str:
@@ -52,33 +82,82 @@ def page(fit: Fit) -> str:
     )
 
 
+def _screen(fit: Fit) -> _Screen:
+    rows = _rows(fit)
+    more = f"... and {len(rows) - _COLUMNS} more columns: see fit.mean, fit.kinds" if len(rows) > _COLUMNS else ""
+    problems = [str(problem) for problem in fit.findings[:_PROBLEMS]]
+    if rest := fit.findings[_PROBLEMS:]:
+        problems.append(f"Also: {phrase([problem.name for problem in rest])}. See fit.problems.")
+    return _Screen(_headline(fit), _facts(fit), rows[:_COLUMNS], more, problems)
+
+
 def _headline(fit: Fit) -> str:
     cells, gaps = fit.rows * len(fit.gaps), sum(fit.gaps)
     share = gaps / cells if cells else 0.0
-    return f"Multivariate normal EM: {fit.rows} rows, {len(fit.gaps)} columns, {gaps} cells missing ({share:.1%})"
+    title = _TITLES.get(fit.law.model.name, f"EM of model {fit.law.model.name!r}")
+    return f"{title}: {_count(fit.rows, 'row')}, {_count(len(fit.gaps), 'column')}, {gaps} cells missing ({share:.1%})"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _facts(fit: Fit) -> list[tuple[str, str]]:
-    remaining = fit.trace["remaining"].iloc[-1] if len(fit.trace) else float("nan")
     facts = [
         ("Stop", fit.stop.value),
         ("E-steps", f"{fit.n_iter}, and {fit.n_check} for closing checks"),
-        ("Remaining", f"{remaining:.1e} estimated before the last step (tol {fit.tol:g}; sd and correlation units)"),
+        (
+            "Remaining",
+            f"{distance(fit.remaining)} before the last step (tol {fit.tol:g}; sd and correlation units)",
+        ),
         ("Log-likelihood", f"{fit.loglik:.6f}"),
     ]
+    if fit.nobs != fit.rows:
+        facts.insert(0, ("Observations", f"{fit.nobs:g} (rows with something observed, times their weights)"))
     if fit.prior is not None:
         facts += [("Log posterior", f"{fit.logpost:.6f}"), ("Prior", f"{fit.prior}")]
     return facts
 
 
-def _columns(fit: Fit) -> pd.DataFrame:
+def _rows(fit: Fit) -> list[tuple[str, ...]]:
     """One row for each column: label, kind, missing cells and their share, and for one coordinate its mean and sd."""
     means, variances = fit.mean.to_numpy(), fit.law.params.cov.diagonal()
-    place, rows = 0, []
+    place = 0
+    rows: list[tuple[str, ...]] = []
     for label, coding, gaps in zip(fit.law.table.labels, fit.law.table.codings, fit.gaps, strict=True):
         single = coding.width == 1
         mean, sd = (f"{means[place]:.6g}", f"{variances[place] ** 0.5:.6g}") if single else ("", "")
         share = f"{gaps / fit.rows:.1%}" if fit.rows else ""
-        rows.append((str(label), coding.kind, gaps, share, mean, sd))
+        rows.append((_one_line(str(label)), coding.kind, str(gaps), share, mean, sd))
         place += coding.width
-    return pd.DataFrame(rows, columns=["column", "kind", "missing", "share", "mean", "sd"])
+    return rows
+
+
+def _one_line(label: str) -> str:
+    """A label without what would break a line, and no longer than a table bears."""
+    visible = "".join(c if c.isprintable() else repr(c)[1:-1] for c in label)
+    return visible if len(visible) <= _LABEL else f"{visible[: _LABEL - 3]}..."
+
+
+def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(_HEADER, *rows, strict=True)]
+    lines = []
+    for row in [_HEADER, *rows]:
+        cells = [
+            cell.ljust(width) if i < _TEXT_CELLS else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return lines
+
+
+def _wrapped(line: str, indent: int = 0) -> list[str]:
+    return textwrap.wrap(line, _WIDTH, subsequent_indent=" " * indent, break_on_hyphens=False)
+
+
+def _html_row(row: tuple[str, ...]) -> str:
+    cells = (
+        f"<td>{escape(cell)}</td>" if i < _TEXT_CELLS else f'<td class="number">{escape(cell)}</td>'
+        for i, cell in enumerate(row)
+    )
+    return f"<tr>{''.join(cells)}</tr>"

@@ -17,8 +17,11 @@ COLUMNS = ["loglik", "logpost", "step", "remaining", "rate", "esteps", "accelera
 
 
 def trace(iterates: Iterable[Iterate]) -> pd.DataFrame:
-    """A row for each iterate: log-likelihood, log posterior, step and estimated remaining distance (units of ``tol``), the largest
-    fraction of missing information met so far, E-steps so far, and whether the step was an accelerated one.
+    """A row for each iterate, indexed from 0.
+
+    Its columns are the log-likelihood and the log posterior, the step that led there and the estimated remaining
+    distance (both in the unit of ``tol``), the largest fraction of missing information met so far, the E-steps so far,
+    and whether the step was an accelerated one.
     """
     frame = pd.DataFrame([[getattr(i, name) for name in COLUMNS] for i in iterates], columns=COLUMNS)
     frame.index.name = "iterate"

@@ -40,6 +40,11 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
+def names():
+    """The files in the folder where we are, sorted."""
+    return sorted(path.name for path in Path().iterdir())
+
+
 def refused(capsys, *argv, code=2):
     """The one sentence on stderr with which the command refuses."""
     assert main([*map(str, argv)]) == code
@@ -50,10 +55,11 @@ def refused(capsys, *argv, code=2):
     return err.rstrip()
 
 
-# --- impute -------------------------------------------------------------------------------------------------------------
+# --- impute -----------------------------------------------------------------------------------------------------------
 
 
-def test_the_gaps_are_filled_and_nothing_else_is_touched(here, capsys):
+@pytest.mark.usefixtures("here")
+def test_the_gaps_are_filled_and_nothing_else_is_touched(capsys):
     """Every line of the file is the old one, but for the filled fields, and those are what the package gives."""
     assert main(["impute", "in.csv", "-o", "out.csv", *COLUMNS]) == 0
     frame = files.read(Path("in.csv")).frame
@@ -67,11 +73,12 @@ def test_the_gaps_are_filled_and_nothing_else_is_touched(here, capsys):
     assert isinstance(done.age[2], int | np.integer)
     out, err = capsys.readouterr()
     assert err == ""
-    assert out.endswith("\nwrote out.csv: 3 cells filled in 3 columns; 4 cells in 2 columns left as they were\n")
+    assert out.endswith("\nwrote out.csv: 3 cells filled in 3 columns; 4 cells in 2 columns left missing\n")
     assert out.startswith(emimpute.fit(frame, columns=["age", "income", "wave"]).summary().partition("\n")[0])
 
 
-def test_columns_left_alone_are_a_warning_in_one_line(here, capsys):
+@pytest.mark.usefixtures("here")
+def test_columns_left_alone_are_a_warning_in_one_line(capsys):
     """Without the file and line that Python would put before it."""
     assert main(["impute", "in.csv", "-o", "out.csv", "--quiet"]) == 0
     out, err = capsys.readouterr()
@@ -80,7 +87,8 @@ def test_columns_left_alone_are_a_warning_in_one_line(here, capsys):
     assert ".py" not in err
 
 
-def test_options_reach_the_model(here, capsys):
+@pytest.mark.usefixtures("here")
+def test_options_reach_the_model(capsys):
     """Each with its value, and labels as the frame has them."""
     seen = {}
 
@@ -110,7 +118,8 @@ def test_options_reach_the_model(here, capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_fill_and_weights(here):
+@pytest.mark.usefixtures("here")
+def test_fill_and_weights():
     """The other columns inform, and keep their gaps."""
     Path("w.csv").write_text("x,y,w\n1,2,1\n2,,1\n3,6,2\n,7,1\n4,9,1\n")
     assert main(["impute", "w.csv", "-o", "out.csv", "--fill", "y", "--weights", "w", "--quiet"]) == 0
@@ -118,15 +127,17 @@ def test_fill_and_weights(here):
     assert done.isna().sum().to_dict() == {"x": 1, "y": 0, "w": 0}
 
 
-def test_labels_that_are_no_text(here):
+def test_labels_that_are_no_text():
     """A typed file may label its columns by numbers; a word on the command line means the label that reads so."""
     df = pd.DataFrame({"a": [1.0, 2, 3, 4], "b": [1.1, np.nan, 3.2, 3.9]})
     df.columns = pd.Index([1, 2])
-    assert cli._label(df, "2") == 2
-    assert cli._label(df, "3") == "3"
+    assert cli._labels(df, ["2"], "--fill") == [2]
+    with pytest.raises(emimpute.EMImputeError, match="--fill: There is no column '3'"):
+        cli._labels(df, ["3"], "--fill")
 
 
-def test_values_that_mean_missing(here):
+@pytest.mark.usefixtures("here")
+def test_values_that_mean_missing():
     """A minus sign before them is no option."""
     Path("na.csv").write_text("x;y\n1;2\n-99;4\n3;?\n4;8.5\n5;9\n")
     argv = ["impute", "na.csv", "-o", "out.csv", "--na", "-99", "--na", "?", "--sep", ";", "--quiet"]
@@ -138,7 +149,8 @@ def test_values_that_mean_missing(here):
 
 
 @pytest.mark.parametrize("ending", ["csv", "tsv", "csv.gz", "tsv.gz", "parquet", "feather"])
-def test_every_format_gives_the_same_numbers(here, ending):
+@pytest.mark.usefixtures("here")
+def test_every_format_gives_the_same_numbers(ending):
     """From csv to each, and from each back to csv."""
     pytest.importorskip("pyarrow")
     assert main(["impute", "in.csv", "-o", "direct.csv", *COLUMNS, "--quiet"]) == 0
@@ -147,7 +159,8 @@ def test_every_format_gives_the_same_numbers(here, ending):
     pd.testing.assert_frame_equal(pd.read_csv("back.csv"), pd.read_csv("direct.csv"))
 
 
-def test_a_parquet_file_keeps_its_index_and_dtypes(here, capsys):
+@pytest.mark.usefixtures("here")
+def test_a_parquet_file_keeps_its_index_and_dtypes():
     """And its attrs."""
     pytest.importorskip("pyarrow")
     df = pd.DataFrame(
@@ -162,7 +175,8 @@ def test_a_parquet_file_keeps_its_index_and_dtypes(here, capsys):
     assert after.attrs == df.attrs
 
 
-def test_stdout_holds_the_table_alone(here, capsysbinary):
+@pytest.mark.usefixtures("here")
+def test_stdout_holds_the_table_alone(capsysbinary):
     """What else there is to say goes to stderr."""
     assert main(["impute", "in.csv", "-o", "-", *COLUMNS]) == 0
     out, err = capsysbinary.readouterr()
@@ -172,7 +186,8 @@ def test_stdout_holds_the_table_alone(here, capsysbinary):
 
 
 @pytest.mark.parametrize("ending", ["txt", "json", "html", "HTML"])
-def test_reports(here, ending, capsys):
+@pytest.mark.usefixtures("here")
+def test_reports(ending, capsys):
     """By their ending, of any case, and by the same rule: not over what exists."""
     argv = ["impute", "in.csv", "-o", "out.csv", "--report", f"r.{ending}", *COLUMNS, "--quiet"]
     assert main(argv) == 0
@@ -182,10 +197,11 @@ def test_reports(here, ending, capsys):
         json.loads(written)
     Path("out.csv").unlink()
     assert "exists already" in refused(capsys, *argv)
-    assert sorted(os.listdir()) == sorted(["in.csv", f"r.{ending}"])
+    assert names() == sorted(["in.csv", f"r.{ending}"])
 
 
-def test_nothing_to_fill(here, capsys):
+@pytest.mark.usefixtures("here")
+def test_nothing_to_fill(capsys):
     """The file comes back as it was; there is no fit to report on, and that is said."""
     Path("full.csv").write_text('x,y\n1,"2.0"\n3,4\n')
     assert main(["impute", "full.csv", "-o", "out.csv", "--report", "r.txt"]) == 0
@@ -196,14 +212,30 @@ def test_nothing_to_fill(here, capsys):
     assert not Path("r.txt").exists()
 
 
-def test_no_convergence_is_a_warning(here, capsys):
+@pytest.mark.usefixtures("here")
+def test_no_convergence_is_a_warning(capsys):
     """The best estimate was used, the file is there, and the exit code is 0."""
     assert main(["impute", "in.csv", "-o", "out.csv", "--max-iter", "1", *COLUMNS]) == 0
     assert re.search("^warning: .*1", capsys.readouterr().err)
     assert Path("out.csv").exists()
 
 
-# --- what it refuses ----------------------------------------------------------------------------------------------------
+def test_the_delimiter_of_the_output(here):
+    """That of its ending, or the one asked for; a typed file has none."""
+    pytest.importorskip("pyarrow")
+    Path("s.csv").write_text("x;y\n1;2\n2;\n3;7\n4;8\n")
+    for source, output, head in [
+        ("s.csv", "a.csv", b"x;y\n"),
+        ("s.csv", "a.tsv", b"x\ty\n"),
+        ("s.csv", "a.parquet", b"PAR1"),
+        ("a.parquet", "b.csv", b"x;y\n"),
+        ("a.parquet", "b.parquet", b"PAR1"),
+    ]:
+        assert main(["impute", source, "-o", output, "--sep", ";", "--quiet"]) == 0
+        assert (here / output).read_bytes().startswith(head)
+
+
+# --- what it refuses --------------------------------------------------------------------------------------------------
 
 
 def test_it_writes_over_nothing_without_force(here, capsys):
@@ -230,10 +262,13 @@ def test_it_writes_over_nothing_without_force(here, capsys):
         (["impute", "in.csv", "-o", "out.xlsx"], "names no format this command knows"),
         (["impute", "in.csv", "-o", "no/out.csv"], "there is no folder"),
         (["impute", "in.csv", "-o", "out.csv", "--report", "no/r.txt"], "there is no folder"),
-        (["impute", "in.csv", "-o", "out.csv", "--fill", "agee"], "'agee': did you mean 'age'?"),
+        (
+            ["impute", "in.csv", "-o", "out.csv", "--fill", "agee"],
+            "emimpute: --fill: There is no column 'agee': did you mean 'age'",
+        ),
         (["impute", "in.csv", "-o", "out.csv", "--columns", "age,nope"], "There is no column 'nope'"),
-        (["impute", "in.csv", "-o", "out.csv", "--kinds", "age=reel"], "There is no kind 'reel': did you mean 'real'?"),
-        (["impute", "in.csv", "-o", "out.csv", "--kinds", "nope=real"], "There is no column 'nope'"),
+        (["impute", "in.csv", "-o", "out.csv", "--kinds", "age=reel"], "no kind 'reel': did you mean 'real'?"),
+        (["impute", "in.csv", "-o", "out.csv", "--kinds", "nope=real"], "--kinds: There is no column 'nope'"),
         (["impute", "in.csv", "-o", "out.csv", "--weights", "wait"], "There is no column 'wait'"),
         (["impute", "in.csv", "-o", "out.csv", "--index-col", "ID"], "There is no column 'ID'"),
         (["impute", "in.csv", "-o", "out.csv", "--prior", "rigde"], "rigde"),
@@ -251,10 +286,11 @@ def test_it_writes_over_nothing_without_force(here, capsys):
         (["guess"], "invalid choice: 'guess'"),
     ],
 )
-def test_bad_input_is_one_sentence_and_exit_2(here, capsys, argv, says):
+@pytest.mark.usefixtures("here")
+def test_bad_input_is_one_sentence_and_exit_2(capsys, argv, says):
     """On stderr, without a traceback, and nothing is written."""
     assert says in refused(capsys, *argv)
-    assert os.listdir() == ["in.csv"]
+    assert names() == ["in.csv"]
 
 
 @pytest.mark.parametrize(
@@ -263,26 +299,28 @@ def test_bad_input_is_one_sentence_and_exit_2(here, capsys, argv, says):
         ("", "is empty"),
         ("x,y\n1,2\n3\n", "line 3: got 1 fields where the header has 2"),
         ("x,y\n1,inf\n2,\n3,4\n", "'y' holds infinity"),
-        ("x,y\n,\n,\n", "'x' and 'y'"),
+        ("x,y\n,\n,\n", "There is nothing to learn from"),
     ],
 )
-def test_bad_tables_too(here, capsys, text, says):
+@pytest.mark.usefixtures("here")
+def test_bad_tables_too(capsys, text, says):
     """Whether the reader or the model finds it out."""
     Path("bad.csv").write_text(text)
     assert says in refused(capsys, "impute", "bad.csv", "-o", "out.csv")
     assert not Path("out.csv").exists()
 
 
-def test_a_report_that_fails_leaves_no_output(here, capsys, monkeypatch):
+@pytest.mark.usefixtures("here")
+def test_a_report_that_fails_leaves_no_output(capsys, monkeypatch):
     """Both are whole before either takes its place."""
 
-    def full(self, path):
+    def full(_, path):
         raise OSError(28, "No space left on device", str(path))
 
     monkeypatch.setattr(emimpute.Fit, "report", full)
     argv = ["impute", "in.csv", "-o", "out.csv", "--report", "r.txt", *COLUMNS]
     assert "No space left on device" in refused(capsys, *argv)
-    assert os.listdir() == ["in.csv"]
+    assert names() == ["in.csv"]
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read and write anything")
@@ -298,7 +336,8 @@ def test_no_permission(here, capsys):
         here.chmod(0o700)
 
 
-def test_an_interrupt_is_130(here, capsys, monkeypatch):
+@pytest.mark.usefixtures("here")
+def test_an_interrupt_is_130(capsys, monkeypatch):
     """As shells expect of Ctrl-C; the old output is there."""
 
     def stop(*_, **__):
@@ -309,10 +348,11 @@ def test_an_interrupt_is_130(here, capsys, monkeypatch):
     argv = ["impute", "in.csv", "-o", "out.csv", "--force", *COLUMNS]
     assert refused(capsys, *argv, code=130) == "emimpute: interrupted"
     assert Path("out.csv").read_text() == "old"
-    assert sorted(os.listdir()) == ["in.csv", "out.csv"]
+    assert names() == ["in.csv", "out.csv"]
 
 
-def test_a_bug_is_not_hidden(here, monkeypatch):
+@pytest.mark.usefixtures("here")
+def test_a_bug_is_not_hidden(monkeypatch):
     """What nobody foresaw keeps its traceback; Python then exits with 1."""
     monkeypatch.setattr(files, "read", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
@@ -336,7 +376,8 @@ sys.exit(cli.main(["impute", "in.csv", "-o", "out.csv", "--force", "--quiet", "-
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX systems")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)])
-def test_killed_half_way_the_old_output_is_intact(here, number, code):
+@pytest.mark.usefixtures("here")
+def test_killed_half_way_the_old_output_is_intact(number, code):
     """The new one is written beside it, and had not taken its place."""
     Path("out.csv").write_text("old")
     env = os.environ | {"PYTHONPATH": str(Path(emimpute.__file__).parents[1])}
@@ -349,13 +390,14 @@ def test_killed_half_way_the_old_output_is_intact(here, number, code):
     assert process.returncode == code
     assert Path("out.csv").read_text() == "old"
     if number == signal.SIGINT:  # who is asked to stop tidies up
-        assert sorted(os.listdir()) == ["in.csv", "out.csv"]
+        assert names() == ["in.csv", "out.csv"]
 
 
-# --- describe -----------------------------------------------------------------------------------------------------------
+# --- describe ---------------------------------------------------------------------------------------------------------
 
 
-def test_describe(here, capsys):
+@pytest.mark.usefixtures("here")
+def test_describe(capsys):
     """What is missing, column by column, in which patterns, and which columns never meet."""
     Path("d.csv").write_text("a,b,c,word,empty\n1,,3,x,\n2,,,y,\n3,1.5,,,\n4,2.5,,z,\n1,,7,x,\n")
     assert main(["describe", "d.csv"]) == 0
@@ -385,7 +427,8 @@ def test_describe(here, capsys):
     ]
 
 
-def test_describe_wide_long_and_empty_tables(here, capsys):
+@pytest.mark.usefixtures("here")
+def test_describe_wide_long_and_empty_tables(capsys):
     """Sixty columns and their hundred patterns stay readable, and no rows are no error."""
     rng = np.random.default_rng(1)
     values = pd.DataFrame(rng.normal(size=(100, 60))).add_prefix("a rather long label for column number ")
@@ -402,7 +445,7 @@ def test_describe_wide_long_and_empty_tables(here, capsys):
     assert "0 rows, 2 columns" in capsys.readouterr().out
 
 
-# --- the words ----------------------------------------------------------------------------------------------------------
+# --- the words --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -411,7 +454,7 @@ def test_describe_wide_long_and_empty_tables(here, capsys):
         (["--help"], ["impute", "describe", "COMMAND --help"]),
         (
             ["impute", "--help"],
-            ["examples:", "emimpute impute survey.csv -o done.csv", "exit codes:", "integers", "--na"],
+            ["examples:", "impute survey.csv -o done.csv", "exit codes:", "integers", "--na"],
         ),
         (["describe", "--help"], ["example:", "exit codes:"]),
         (["--version"], ["emimpute"]),
@@ -432,7 +475,8 @@ def test_the_examples_of_the_help_are_understood():
         assert cli._parser().parse_args(line.split()).run
 
 
-def test_python_m_emimpute_is_the_command(here):
+@pytest.mark.usefixtures("here")
+def test_python_m_emimpute_is_the_command():
     """In a process of its own, with the exit code of the command."""
     env = os.environ | {"PYTHONPATH": str(Path(emimpute.__file__).parents[1])}
 
@@ -442,14 +486,15 @@ def test_python_m_emimpute_is_the_command(here):
 
     done = run("impute", "in.csv", "-o", "out.csv", *COLUMNS)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.endswith("left as they were\n")
+    assert done.stdout.endswith("left missing\n")
     bad = run("impute", "in.csv", "-o", "out.csv")
     assert (bad.returncode, bad.stdout) == (2, "")
     assert bad.stderr.count("\n") == 1
 
 
 @pytest.mark.skipif(os.name != "posix", reason="pipes of POSIX systems")
-def test_a_reader_that_stops_early_costs_nothing(here):
+@pytest.mark.usefixtures("here")
+def test_a_reader_that_stops_early_costs_nothing():
     """`emimpute ... -o out.csv | head -0` writes the file and makes no noise."""
     env = os.environ | {"PYTHONPATH": str(Path(emimpute.__file__).parents[1])}
     argv = [sys.executable, "-m", "emimpute", "impute", "in.csv", "-o", "out.csv", *COLUMNS]
@@ -463,7 +508,8 @@ def test_a_reader_that_stops_early_costs_nothing(here):
     assert Path("out.csv").exists()
 
 
-def test_a_label_that_the_terminal_cannot_show_stops_nothing(here):
+@pytest.mark.usefixtures("here")
+def test_a_label_that_the_terminal_cannot_show_stops_nothing():
     """It is shown with question marks."""
     Path("é.csv").write_text("é,ü\n1,2\n,3\n4,5\n", encoding="utf-8")
     env = os.environ | {"PYTHONPATH": str(Path(emimpute.__file__).parents[1]), "PYTHONIOENCODING": "ascii"}

@@ -1,0 +1,95 @@
+r"""The observed information of a normal distribution, in closed form by missingness pattern.
+
+With P = Σ_oo⁻¹ and u = P(z_o − μ_o), both padded by zeros, a row's information for (μ, Σ) in directions e, E and F is
+
+- e, f:  eᵀP f
+- e, E:  eᵀP E u
+- E, F:  tr(E P F uuᵀ) − ½ tr(E P F P),
+
+summed over rows (Savalei 2010, https://doi.org/10.1037/a0020143; Little & Rubin 2019, https://doi.org/10.1002/9781119482260, section 11.2).
+Only a pattern's P and the sums of its u and uuᵀ are needed, so the cost does not depend on how many rows share it.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from emimpute.models.conditional import conditionals
+
+if TYPE_CHECKING:
+    from emimpute.models.conditional import Conditional, Rows
+
+__all__ = ["cost", "observed_information"]
+
+_NUMBERS = 1 << 22  # in the arrays of one batch of patterns
+
+
+def cost(table: Rows) -> float:
+    """Multiplications that :func:`observed_information` takes, roughly."""
+    patterns, d = sum(len(chunk.weight) for chunk in table.chunks), table.x.shape[1]
+    return 2.0 * patterns * float(d) ** 4
+
+
+def observed_information(table: Rows, mean: np.ndarray, cov: np.ndarray, factor: np.ndarray) -> np.ndarray:
+    """Observed information (p, p), p = d + d(d+1)/2, at (mean, cov), for a and H in μ + L a, Σ + L H Lᵀ with L = ``factor`` (d, d).
+
+    The order of the coordinates, and their scale, is that of the chart: a, the diagonal of H over √2, H above the diagonal.
+    """
+    d = len(mean)
+    precision = np.linalg.inv(cov)
+    straight, cross, square = np.zeros((d, d)), np.zeros((d, d * d)), np.zeros((d * d, d * d))
+    for c in conditionals(table, mean, cov, precision):
+        of_row = np.arange(len(c.deviations)) if c.chunk.of_row is None else c.chunk.of_row
+        u = c.deviations @ precision @ factor
+        edges = np.searchsorted(of_row, np.arange(len(c.chunk.weight) + 1))
+        batch = max(1, _NUMBERS // (d * d))
+        for first in range(0, len(c.chunk.weight), batch):
+            last = min(first + batch, len(c.chunk.weight))
+            rows = slice(edges[first], edges[last])
+            pattern = of_row[rows] - first
+            p = _padded(c, slice(first, last), precision, factor)
+            weight = c.chunk.weight[first:last]
+            total = np.zeros((last - first, d))
+            np.add.at(total, pattern, table.centre[c.chunk.rows][rows, None] * u[rows])
+            scatter = np.zeros((last - first, d, d))
+            np.add.at(scatter, pattern, u[rows, :, None] * u[rows, None, :])
+            flat = p.reshape(-1, d * d)
+            straight += (weight @ flat).reshape(d, d)
+            cross += np.einsum("kij,kl->ijl", p, total, optimize=True).reshape(d, d * d)
+            square += flat.T @ (scatter - weight[:, None, None] * p / 2).reshape(-1, d * d)
+    # tr(E P F Q) has the coefficient P_jk Q_li for E_ij F_kl; symmetric directions take the average over both orders.
+    four = square.reshape(d, d, d, d).transpose(3, 0, 1, 2)  # [i, j, k, l] from P_jk Q_li
+    basis = _symmetric_basis(d)
+    across = cross.reshape(d, d, d)  # [i, j, l]: P_ij u_l
+    upper = np.einsum("ijkl,aij,bkl->ab", four, basis, basis, optimize=True)
+    mixed = np.einsum("ijl,ajl->ia", across, basis, optimize=True)
+    information = np.block([[straight, mixed], [mixed.T, (upper + upper.T) / 2]])
+    return (information + information.T) / 2
+
+
+def _padded(c: Conditional, some: slice, precision: np.ndarray, factor: np.ndarray) -> np.ndarray:
+    """Lᵀ P L of some patterns of a chunk, (K, d, d)."""
+    d, block = len(precision), c.chunk.block[:, some]
+    patterns = block.shape[1]
+    inverse = np.moveaxis(c.inverse[:, :, some], 2, 0)
+    if c.chunk.precision:
+        rows = precision[block.T] @ factor  # (K, m, d)
+        whole = factor.T @ precision @ factor
+        removed: np.ndarray = np.swapaxes(rows, 1, 2) @ inverse @ rows
+        return whole - removed
+    rows = factor[block.T]  # (K, o, d)
+    padded: np.ndarray = np.swapaxes(rows, 1, 2) @ inverse @ rows
+    return padded.reshape(patterns, d, d)
+
+
+def _symmetric_basis(d: int) -> np.ndarray:
+    """The symmetric matrices (d(d+1)/2, d, d) that a unit step of each coordinate of H adds."""
+    i, j = np.triu_indices(d, 1)
+    basis = np.zeros((d + len(i), d, d))
+    basis[np.arange(d), np.arange(d), np.arange(d)] = math.sqrt(2)
+    basis[d + np.arange(len(i)), i, j] = 1.0
+    basis[d + np.arange(len(i)), j, i] = 1.0
+    return basis
