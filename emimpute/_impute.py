@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from emimpute import _frames
+from emimpute._threads import single_threaded
 from emimpute.choosing import Choice, choose
 from emimpute.em import Iterate, Stop, iterates
 from emimpute.errors import ColumnError, EMImputeError, IdentificationError, named
@@ -117,7 +118,7 @@ def fit(
     choice = choose(_learnable(df, row_weights), columns, kinds, taken)
     if not choice.positions:
         raise choice.nothing_to_learn()
-    learned, _ = _learn(df, choice, row_weights, how)
+    learned, _ = _learn(df, choice, row_weights, how, keep=True)
     tell(learned, report, choice.left_alone(_gaps(df, None, None)))
     return learned
 
@@ -198,7 +199,7 @@ def impute(
         warn_of(left)
         return _frames.own(df)
 
-    learned, latent = _learn(df, choice, row_weights, how)
+    learned, latent = _learn(df, choice, row_weights, how, keep=callable(report))
     done, filled = complete(learned.law, df, latent=latent, fill=wanted, where=allowed, rng=generator)
     if suffix is not None:
         done = _frames.add_indicators(done, filled, suffix)
@@ -245,8 +246,11 @@ class _Run:
         return self.last.stop is Stop.UNBOUNDED
 
 
-def _learn(df: pd.DataFrame, choice: Choice, weights: np.ndarray | None, how: _Settings) -> tuple[Fit, Latent]:
-    """What the chosen columns teach, and their cells as coordinates."""
+@single_threaded
+def _learn(
+    df: pd.DataFrame, choice: Choice, weights: np.ndarray | None, how: _Settings, *, keep: bool
+) -> tuple[Fit, Latent]:
+    """What the chosen columns teach, and their cells as coordinates; the fit keeps a copy of the data on request."""
     table = choice.table
     latent = table.encode(df, choice.positions)
     counted = latent if weights is None else latent.take(np.flatnonzero(weights > 0))
@@ -276,7 +280,7 @@ def _learn(df: pd.DataFrame, choice: Choice, weights: np.ndarray | None, how: _S
         findings=tuple(findings),
         gaps=tuple(int(missing(df.iloc[:, i]).sum()) for i in choice.positions),
         rows=len(df),
-        data=_frames.own(df),
+        data=_frames.own(df) if keep else None,
     )
     return learned, latent
 

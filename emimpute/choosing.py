@@ -45,7 +45,8 @@ class Choice:
         left = [i for i in self.left if i in gaps]
         if not left:
             return []
-        sentence = f"Gaps remain in columns that no kind can use: {self._reasons(left)}."
+        # Each by its name, however many: whom the warning does not name, nobody would look for.
+        sentence = f"Gaps remain in columns that no kind can use: {self._reasons(left, len(left))}."
         remedy = "Convert these columns, drop them, or say with fill= which columns to fill."
         return [Problem("left alone", tuple(self.labels[left]), sentence, remedy, ColumnWarning)]
 
@@ -70,11 +71,11 @@ class Choice:
             f"fill= names columns that cannot be filled: {said}. Convert them, or leave them out of fill=."
         )
 
-    def _reasons(self, columns: Iterable[int]) -> str:
+    def _reasons(self, columns: Iterable[int], limit: int = 6) -> str:
         by_reason: dict[str, list[Any]] = {}
         for i in columns:
             by_reason.setdefault(self.left[i], []).append(self.labels[i])
-        return phrase([f"{named(labels)} ({reason})" for reason, labels in by_reason.items()])
+        return phrase([f"{named(labels, limit)} ({reason})" for reason, labels in by_reason.items()])
 
 
 def choose(df: pd.DataFrame, columns: object, kinds: object, taken: Sequence[int] = ()) -> Choice:

@@ -1,6 +1,7 @@
 # %% [markdown]
 # # A first look
-# What is missing in a table, filling it, and reading how it went. The data are weather readings at five buoys in the Pacific.
+# What is missing in a table, filling it, and reading how it went. The data are weather readings at five buoys in the
+# Pacific.
 
 # %%
 import pandas as pd
@@ -39,7 +40,8 @@ print(cells.groupby("column")["sd"].describe()[["count", "min", "max"]].round(2)
 
 # %% [markdown]
 # ## Means and correlations come from the fit
-# Gaps filled by expectations vary too little: compare the standard deviation of humidity in the completed table with the fit's own.
+# Gaps filled by expectations vary too little: compare the standard deviation of humidity in the completed table with
+# the fit's own.
 
 # %%
 sd = pd.Series({"completed": done["Humidity"].std(ddof=0), "fit": fit.cov.loc["Humidity", "Humidity"] ** 0.5})

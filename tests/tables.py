@@ -31,13 +31,21 @@ def run(problem: MVNProblem, **options: object) -> list[Iterate]:
 
 
 def correlated(rng: np.random.Generator, n: int, d: int) -> np.ndarray:
-    """A complete table (n, d) from a normal distribution of moderate correlations."""
-    return rng.standard_normal((n, d)) @ (rng.standard_normal((d, d)) + 1.5 * np.eye(d)) + rng.standard_normal(d)
+    """A complete table (n, d) from a normal distribution, the condition number of whose covariance is 100 at most."""
+    mean, cov = anywhere(rng, d)
+    return rng.standard_normal((n, d)) @ np.linalg.cholesky(cov).T + mean
+
+
+def anywhere(rng: np.random.Generator, d: int, least: float = 0.1) -> tuple[np.ndarray, np.ndarray]:
+    """A mean (d,) and a covariance matrix (d, d) whose smallest eigenvalue is ``least``."""
+    q = np.linalg.qr(rng.standard_normal((d, d)))[0]
+    values = np.append(least, rng.uniform(0.5, 10.0, d - 1))
+    return 3 * rng.standard_normal(d), (q * values) @ q.T
 
 
 @st.composite
 def tame(draw: st.DrawFn, *, columns: tuple[int, int] = (1, 5)) -> np.ndarray:
-    """Tables whose ML exists and is unique in practice: 3 d + 6 complete rows, others with gaps or with nothing at all."""
+    """Tables whose ML exists and is unique in practice: 3 d + 6 complete rows, others with gaps, one perhaps empty."""
     rng, d = np.random.default_rng(draw(SEEDS)), draw(st.integers(*columns))
     complete, other = 3 * d + 6, draw(st.integers(1, 40))
     x = correlated(rng, complete + other, d)
@@ -90,8 +98,16 @@ def textbook(x: np.ndarray, weights: np.ndarray, mean: np.ndarray, cov: np.ndarr
         count += w
         first += w * filled
         second += w * (np.outer(filled - mean, filled - mean) + left)
-        loglik += w * multivariate_normal.logpdf(row[o], mean[o], cov[np.ix_(o, o)], allow_singular=True)
+        loglik += w * density(row[o] - mean[o], cov[np.ix_(o, o)])
     return Moments(count, first, second, float(loglik))
+
+
+def density(deviation: np.ndarray, cov: np.ndarray) -> float:
+    """Log density of a normal distribution; SciPy has it, but not where a covariance matrix is nearly singular."""
+    if np.linalg.cond(cov) < 1e8:
+        return float(multivariate_normal.logpdf(deviation, cov=cov))
+    quadratic = float(deviation @ np.linalg.solve(cov, deviation))
+    return -(len(cov) * np.log(2 * np.pi) + float(np.linalg.slogdet(cov)[1]) + quadratic) / 2
 
 
 def standard(problem: MVNProblem, mean: np.ndarray, cov: np.ndarray) -> Normal:

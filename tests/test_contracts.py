@@ -159,7 +159,7 @@ class Vague(Real):
 
 class Forgets(Real):
     def restore(self, learned):
-        return super().restore(learned | {"origin": 0})
+        return super().restore(learned | {"origin": -1})
 
 
 class Strange(Real):

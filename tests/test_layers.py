@@ -31,20 +31,24 @@ ROOMS = {
     "sklearn": ("interfaces.sklearn", ""),
     "plots": ("results inference _frames", "numpy pandas matplotlib"),
     "_impute": (
-        "_frames choosing identification missingness table kinds latent models em inference results",
+        "_frames _threads choosing identification missingness table kinds latent models em inference results",
         "numpy pandas",
     ),
     "choosing": ("_frames kinds results table", "numpy pandas"),
     "results": ("_frames table inference em models latent kinds.base", "numpy pandas scipy"),
-    "results.persist": ("results table inference em models kinds.base kinds.registry", "numpy pandas"),  # restores by name
+    "results.persist": (
+        "results table inference em models kinds.base kinds.registry",
+        "numpy pandas",
+    ),  # restores by name
     "table": ("_frames latent kinds.base", "numpy pandas"),
-    "inference": ("_frames table em models latent kinds.base kinds.reading", "numpy pandas scipy statsmodels"),
+    "inference": ("_frames _threads table em models latent kinds.base kinds.reading", "numpy pandas scipy statsmodels"),
     "missingness": ("_frames kinds.reading latent", "numpy pandas"),
     "identification": ("latent", "numpy"),
     "models": ("latent", "numpy scipy"),
     "latent": ("", "numpy"),
     "em": ("", "numpy"),
     "kinds": ("", "numpy pandas scipy pyarrow"),
+    "_threads": ("", "threadpoolctl"),
     "_frames": ("", "numpy pandas pyarrow"),
     "datasets": ("", "pandas"),
     "testing": ("kinds models em latent", "numpy pandas"),

@@ -373,7 +373,7 @@ def test_one_warning_of_each_class():
 
 
 def test_messages_stay_short_with_many_columns():
-    """However many columns are concerned, and however long their labels, a message is read at a glance."""
+    """However many columns are concerned, and however long their labels; but each that is left alone has its name."""
     n, d = 6, 60
     rng = np.random.default_rng(0)
     numbers = pd.DataFrame(np.where(rng.random((n, d)) < 0.4, np.nan, rng.normal(size=(n, d))))
@@ -382,8 +382,8 @@ def test_messages_stay_short_with_many_columns():
     df.columns = [f"{'a very long question that someone asked ' * 5}{i}" for i in range(2 * d)]
     said = told(df.em.impute)
     assert set(said) == {emimpute.ColumnWarning, emimpute.IdentificationWarning}
-    assert "and 54 more (dtype" in said[emimpute.ColumnWarning]
-    assert max(map(len, said.values())) < 4 * ROOMY
+    assert len(said[emimpute.IdentificationWarning]) < 4 * ROOMY
+    assert len(said[emimpute.ColumnWarning]) < 70 * d
     df.columns = range(2 * d)
     assert max(map(len, told(df.em.impute).values())) < 1.2 * ROOMY
 

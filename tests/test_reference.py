@@ -128,8 +128,8 @@ def test_the_fallback_leaves_ml_alone(name: str) -> None:
     pd.testing.assert_frame_equal(fallback.cov, plain.cov, check_exact=True)
 
 
-# A weak ridge on a likelihood that is flat in nine covariances leaves several posterior modes; from the default start we
-# arrive at one that is .0035 higher than the reference's (plain EM, too, is on its way there after 20 000 steps).
+# A weak ridge on a likelihood that is flat in nine covariances leaves several posterior modes; from the default start
+# we arrive at one that is .0035 higher than the reference's.
 OTHER_MODE = {("filematch_hs", 0.5)}
 
 

@@ -105,12 +105,13 @@ def iterates(
             return
         if not near and (search.advance() or search.verdict() is not None):
             continue
-        if search.close(tol):
-            yield search.iterate(Stop.CONVERGED)
+        stop = search.close(tol)
+        if stop is not None:
+            yield search.iterate(stop)
             return
         target /= 4  # the estimate was too good: ask for more before the next check
         if not search.moved and not search.advance() and search.verdict() is None:
-            yield search.iterate(Stop.STALLED)
+            yield search.iterate(Stop.FLAT if search.flat else Stop.STALLED)
             return
 
 
@@ -139,7 +140,7 @@ class _Search:
         self.plain = self.esteps = self.checks = 0
         self.step = 0.0
         self.rate = self.remaining = float("nan")
-        self.accelerated = False
+        self.accelerated = self.flat = False
         self.moved = True  # whether the last `advance` or `close` found a better point
         self.lost: Any = None  # parameters outside the parameter space, where the EM step led
 
@@ -215,8 +216,8 @@ class _Search:
             self._move(point, accelerated=False)
         return self.moved
 
-    def close(self, tol: float) -> bool:
-        """Estimate the distance by the Newton step, and take it; True if it was below ``tol``: the matter is closed."""
+    def close(self, tol: float) -> Stop | None:
+        """Estimate the distance by the Newton step, and take it; the stop, if the distance was below ``tol``."""
         self.moved = False
         length = self.chart.distance(self.at.gradient)
         # A gradient of mere rounding points nowhere; any direction will do to tell a maximum from a saddle.
@@ -224,21 +225,23 @@ class _Search:
         side = np.random.default_rng(0).standard_normal(len(self.at.gradient)) if exact else self.at.gradient
         newton = newton_step(self._information, side, self.memory.direction, self.chart.distance, _CHECK)
         self.rate = float(np.nanmax([self.rate, 1 - newton.curvature]))
+        self.flat = newton.flat
         if not newton.concave:
             self.remaining = float("inf")
             self._leave(newton.step)
-            return False
+            return None
         if exact:
-            self.remaining = length * self.chart.distance(newton.step) / self.chart.distance(side)
-            return newton.settled and self.remaining < tol
+            stretched = self.chart.distance(newton.step) / self.chart.distance(side)
+            self.remaining = length * stretched if newton.settled else float("inf")
+            return Stop.FLAT if newton.flat else Stop.CONVERGED if self.remaining < tol else None
         self.remaining = self._distance(newton.step)
         if not (newton.settled and self.remaining < tol):
             self._try(newton.step)
-            return False
+            return None
         point = self._visit_vector(self.at.vector + newton.step)
         if point is not None and self._better(point, newton.step):
             self._move(point, accelerated=True)
-        return True
+        return Stop.CONVERGED
 
     @property
     def _plainly(self) -> bool:
@@ -297,7 +300,7 @@ class _Search:
         """
         gain = point.logpost - self.at.logpost
         noise = self.problem.noise(self.at.params, self.at.logpost)
-        if abs(gain) > noise or not direction.any():
+        if abs(gain) > noise:
             return gain >= max(enough * self.problem.rows, 0.0)
         return abs(float(point.gradient @ direction)) < float(self.at.gradient @ direction)
 

@@ -16,7 +16,7 @@ import numpy as np
 __all__ = ["Newton", "newton_step"]
 
 _SETTLED = 1e-2  # relative error of the Newton step at which it is believed
-_FLAT = 1e-7  # curvature, relative to the complete data's, that is not told from 0
+_FLAT = 1e-7  # curvature, relative to the complete data's, that is not told from 0: no step is believed there
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +27,11 @@ class Newton:
     settled: bool  # the linear system was solved
     concave: bool  # no direction of negative curvature was met
     curvature: float  # smallest met, relative to the complete data's; 1 - it is a fraction of missing information
+
+    @property
+    def flat(self) -> bool:
+        """Whether it was given up for a direction along which nothing changes."""
+        return self.concave and not self.settled and self.curvature <= _FLAT
 
 
 def newton_step(
@@ -57,7 +62,7 @@ def newton_step(
         smallest = min(smallest, curvature / size)
         if curvature < -_FLAT * size:
             return Newton(direction, False, False, smallest)
-        if curvature <= 0:
+        if curvature <= _FLAT * size:
             break
         amount = power / curvature
         step = step + amount * direction

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from emimpute._frames import own, written
+from emimpute._threads import single_threaded
 from emimpute.kinds.reading import missing
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class Law:
     params: Any
 
 
+@single_threaded
 def complete(
     law: Law,
     df: pd.DataFrame,
@@ -55,6 +57,7 @@ def complete(
     return written(df, {i: (mask, values[i]) for i, mask in masks.items()}), masks
 
 
+@single_threaded
 def cells(law: Law, df: pd.DataFrame) -> pd.DataFrame:
     """One row for each missing cell of the law's columns: row label, column, estimate, sd, 95 % interval (low, high).
 

@@ -1,9 +1,9 @@
 """What a kind of column is: the way from a column's cells to latent coordinates, and back.
 
-A cell is an interval of its latent coordinate: ``lower == upper`` is a point, ``(-inf, inf)`` a hole, anything between an
-ordinal answer, a bracket or a detection limit. A :class:`Kind` is configuration; what it learns from a column is returned
-as a frozen :class:`Coding`, which knows both ways back: :meth:`Coding.decode` turns a drawn latent value into a legal cell,
-:meth:`Coding.expect` gives the conditional expectation (for a transformed column the two differ).
+A cell is an interval of its latent coordinate: ``lower == upper`` is a point, ``(-inf, inf)`` a hole, anything between
+an ordinal answer, a bracket or a detection limit. A :class:`Kind` is configuration; what it learns from a column is
+returned as a frozen :class:`Coding`, which knows both ways back: :meth:`Coding.decode` turns a drawn latent value into
+a legal cell, :meth:`Coding.expect` gives the conditional expectation (for a transformed column the two differ).
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class Cells:
     """What the cells of one column say about its k latent coordinates.
 
-    A hole may also be written as NaN in both bounds; where no cell is a proper interval, ``lower`` and ``upper`` may be one
-    and the same array, which costs half the memory.
+    A hole may also be written as NaN in both bounds; where no cell is a proper interval, ``lower`` and ``upper`` may be
+    one and the same array, which costs half the memory.
     """
 
     lower: np.ndarray  # (n, k)
@@ -51,7 +51,7 @@ class Coding(ABC):
 
     @property
     def shift(self) -> tuple[float, ...]:
-        """What is added to the k latent means when they are reported (the origin that a coding subtracts to lose no digit)."""
+        """What is added to the k latent means when they are reported: the origin that a coding counts from."""
         return (0.0,) * self.width
 
     def labels(self, column: Any) -> tuple[Any, ...]:
@@ -64,7 +64,7 @@ class Coding(ABC):
 
     @abstractmethod
     def expect(self, mean: np.ndarray, var: np.ndarray, like: pd.Series[Any]) -> Any:
-        """Conditional expectations as legal cells: ``mean`` (r, k), ``var`` (r, k, k) -> array (r,) of ``like``'s dtype."""
+        """Conditional expectations as legal cells: ``mean`` (r, k), ``var`` (r, k, k) -> (r,) of ``like``'s dtype."""
 
     @abstractmethod
     def decode(self, z: np.ndarray, like: pd.Series[Any]) -> Any:
@@ -72,7 +72,7 @@ class Coding(ABC):
 
     @abstractmethod
     def summarize(self, mean: np.ndarray, var: np.ndarray, like: pd.Series[Any]) -> Mapping[str, Any]:
-        """Arrays (r,) ``estimate``, ``sd``, ``low``, ``high`` (95 % interval), on the column's own scale and not rounded."""
+        """Arrays (r,) ``estimate``, ``sd``, ``low``, ``high`` (95 % interval), on the column's scale, not rounded."""
 
     @abstractmethod
     def to_json(self) -> dict[str, Any]:

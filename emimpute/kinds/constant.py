@@ -31,6 +31,7 @@ class ConstantCoding(Coding):
 
     value: Origin
     kind: ClassVar[str] = "constant"
+    uses_variance: ClassVar[bool] = False
     width = 0
 
     def encode(self, column: pd.Series[Any]) -> Cells:

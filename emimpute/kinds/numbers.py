@@ -16,6 +16,7 @@ array([ 0., nan,  3.])
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from decimal import Context, Decimal
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,7 @@ import pandas as pd
 
 from emimpute.errors import ColumnError
 from emimpute.kinds.reading import View, as_float, missing, read, refuse
-from emimpute.kinds.writing import EXACT, NANOSECONDS, Origin, as_decimal, clock, split, write
+from emimpute.kinds.writing import EXACT, NANOSECONDS, Origin, as_decimal, clock, objects_in, split, write
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,6 +38,7 @@ __all__ = [
     "check_finite",
     "from_numbers",
     "is_numeric",
+    "landmark_of",
     "missing",
     "numbers_in",
     "origin_of",
@@ -83,7 +85,31 @@ def origin_of(column: pd.Series[Any]) -> Origin:
         raise ColumnError(msg)
     first = view.values[int(np.argmin(view.missing))]
     whole = isinstance(first, _WHOLE) or (isinstance(first, Decimal) and first == first.to_integral_value())
-    return Origin(int(first) if whole else float(first), view.family, view.unit)
+    objects = (
+        objects_in(np.asarray(column.array)[~view.missing])
+        if column.dtype == object and view.family == "number"
+        else None
+    )
+    return Origin(int(first) if whole else float(first), view.family, view.unit, objects)
+
+
+def landmark_of(column: pd.Series[Any]) -> Origin:
+    """A round number near the data, to count from: the lowest value, rounded down to a power of two above the range.
+
+    It says no more of the data than their place and range, does not depend on the order of rows, and the subtraction
+    loses nothing. Raises ColumnError as :func:`origin_of` does.
+    """
+    first = origin_of(column)
+    seen = numbers_in(column).observed
+    low, high = (seen.min(), seen.max()) if seen.dtype.kind != "O" else (min(seen), max(seen))
+    low, high = (int(low), int(high)) if isinstance(first.value, int) else (as_float(low), as_float(high))
+    spread = as_float(high - low)
+    exponent = math.frexp(spread or abs(low) / 2)[1]
+    if isinstance(low, int):
+        return replace(first, value=low >> max(exponent, 0) << max(exponent, 0))
+    step = math.ldexp(1.0, max(min(exponent, 1000), -1000))
+    whole = math.floor(low / step) * step
+    return replace(first, value=whole if math.isfinite(whole) else 0.0)
 
 
 def to_numbers(column: pd.Series[Any], origin: Origin) -> np.ndarray:

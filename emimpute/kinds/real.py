@@ -1,4 +1,4 @@
-"""Numbers as they are: one latent coordinate, which is the number itself, counted from the first observed one.
+"""Numbers as they are: one latent coordinate, which is the number itself, counted from a round one near them.
 
 Nothing is transformed, so drawing and expecting go back the same way; what makes a cell legal (whole numbers, True and
 False, a unit of time) is left to :func:`emimpute.kinds.numbers.from_numbers`.
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from emimpute.kinds.base import Cells, Coding, Kind
-from emimpute.kinds.numbers import Origin, from_numbers, is_numeric, origin_of, summary, to_numbers
+from emimpute.kinds.numbers import Origin, from_numbers, is_numeric, landmark_of, summary, to_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +28,7 @@ class RealCoding(Coding):
 
     origin: Origin
     kind: ClassVar[str] = "real"
+    uses_variance: ClassVar[bool] = False
 
     @property
     def shift(self) -> tuple[float, ...]:
@@ -66,7 +67,7 @@ class Real(Kind):
 
     def learn(self, column: pd.Series[Any]) -> RealCoding:
         """Only the origin. ColumnError: text, nothing observed, infinities, complex numbers."""
-        return RealCoding(origin_of(column))
+        return RealCoding(landmark_of(column))
 
     def restore(self, learned: Mapping[str, Any]) -> RealCoding:
         """From the origin."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from emimpute.kinds.reading import Family
 
-__all__ = ["EXACT", "NANOSECONDS", "Origin", "as_decimal", "clock", "split", "write"]
+__all__ = ["EXACT", "NANOSECONDS", "Origin", "as_decimal", "clock", "objects_in", "split", "write"]
 
 NANOSECONDS = {"D": 86_400 * 10**9, "s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 EXACT = 800  # decimal digits that hold any float, hence any sum or difference with one, without rounding
@@ -46,15 +46,18 @@ class Origin:
     value: float  # an int where the data are integers, so that nothing is rounded
     family: Family = "number"
     unit: str | None = None  # of a clock: "D", "s", "ms", "us", "ns"; of periods their dtype, as "period[M]"
+    objects: str | None = (
+        None  # what an object column held: "bool", "int", "float", or "1E-2" for Decimals of two digits
+    )
 
     def to_json(self) -> dict[str, Any]:
-        """Value, family and unit."""
-        return {"origin": self.value, "family": self.family, "unit": self.unit}
+        """Value, family, unit, and what objects there were."""
+        return {"origin": self.value, "family": self.family, "unit": self.unit, "objects": self.objects}
 
     @classmethod
     def from_json(cls, learned: Mapping[str, Any]) -> Origin:
         """The same again."""
-        return cls(learned["origin"], learned["family"], learned["unit"])
+        return cls(learned["origin"], learned["family"], learned["unit"], learned["objects"])
 
 
 def split(value: float) -> tuple[float, float]:
@@ -195,23 +198,33 @@ def _decimals(numbers: np.ndarray, origin: Origin, exponent: int, limit: Decimal
     return [total.quantize(unit, context=context) for total in sums]
 
 
-def _write_objects(numbers: np.ndarray, origin: Origin, observed: np.ndarray) -> np.ndarray:
-    """Python objects of the type that all observed ones have."""
+def objects_in(observed: np.ndarray) -> str:
+    """What Python objects these numbers are: "bool", "int", "float", or the finest unit of Decimals, as "1E-2"."""
     types = set(map(type, observed))
+    if types and all(issubclass(t, bool | np.bool_) for t in types):
+        return "bool"
+    if types and all(issubclass(t, int | np.integer | np.bool_) for t in types):
+        return "int"
+    if types == {Decimal}:
+        exponent = min(int(number.as_tuple().exponent) for number in observed)
+        return f"1E{min(max(exponent, _EXPONENTS[0]), _EXPONENTS[1])}"
+    return "float"
+
+
+def _write_objects(numbers: np.ndarray, origin: Origin, observed: np.ndarray) -> np.ndarray:
+    """Python objects of the type that was learned (a row must not depend on the others); else of the observed ones'."""
+    objects = origin.objects or objects_in(observed)
     cells: list[Any]
     if origin.family != "number":
         unit = "s" if origin.unit == "D" else str(origin.unit)
         empty = pd.Series(dtype=unit if origin.family == "period" else clock(origin.family, unit))
         cells = list(pd.Series(write(empty.dtype, numbers, origin, empty)))
-    elif types and all(issubclass(t, bool | np.bool_) for t in types):
-        cells = _machine_numbers(numbers, origin, np.dtype(bool)).tolist()
-    elif types and all(issubclass(t, int | np.integer | np.bool_) for t in types):
+    elif objects == "int":
         cells = [_integer(number, origin.value) for number in numbers.tolist()]
-    elif types == {Decimal}:
-        exponent = min(int(number.as_tuple().exponent) for number in observed)
-        cells = list(_decimals(numbers, origin, min(max(exponent, _EXPONENTS[0]), _EXPONENTS[1])))
+    elif objects in {"bool", "float"}:
+        cells = _machine_numbers(numbers, origin, np.dtype(objects)).tolist()
     else:
-        cells = _machine_numbers(numbers, origin, np.dtype(np.float64)).tolist()
+        cells = list(_decimals(numbers, origin, int(objects.removeprefix("1E"))))
     written = np.empty(len(cells), dtype=object)
     written[:] = cells
     return written

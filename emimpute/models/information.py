@@ -6,8 +6,8 @@ With P = Σ_oo⁻¹ and u = P(z_o − μ_o), both padded by zeros, a row's infor
 - e, E:  eᵀP E u
 - E, F:  tr(E P F uuᵀ) − ½ tr(E P F P),
 
-summed over rows (Savalei 2010, https://doi.org/10.1037/a0020143; Little & Rubin 2019, https://doi.org/10.1002/9781119482260, section 11.2).
-Only a pattern's P and the sums of its u and uuᵀ are needed, so the cost does not depend on how many rows share it.
+summed over rows (the second derivatives of the log-likelihood; Savalei 2010, https://doi.org/10.1037/a0020143). Only a
+pattern's P and the sums of its u and uuᵀ are needed, so the cost does not depend on how many rows share it.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ def cost(table: Rows) -> float:
 
 
 def observed_information(table: Rows, mean: np.ndarray, cov: np.ndarray, factor: np.ndarray) -> np.ndarray:
-    """Observed information (p, p), p = d + d(d+1)/2, at (mean, cov), for a and H in μ + L a, Σ + L H Lᵀ with L = ``factor`` (d, d).
+    """Observed information (p, p), p = d + d(d+1)/2, at (mean, cov), for a and H in μ + La, Σ + LHLᵀ, L = ``factor``.
 
-    The order of the coordinates, and their scale, is that of the chart: a, the diagonal of H over √2, H above the diagonal.
+    The order of the coordinates, and their scale, is the chart's: a, the diagonal of H over √2, H above the diagonal.
     """
     d = len(mean)
     precision = np.linalg.inv(cov)
@@ -67,7 +67,8 @@ def observed_information(table: Rows, mean: np.ndarray, cov: np.ndarray, factor:
     upper = np.einsum("ijkl,aij,bkl->ab", four, basis, basis, optimize=True)
     mixed = np.einsum("ijl,ajl->ia", across, basis, optimize=True)
     information = np.block([[straight, mixed], [mixed.T, (upper + upper.T) / 2]])
-    return (information + information.T) / 2
+    symmetric: np.ndarray = (information + information.T) / 2
+    return symmetric
 
 
 def _padded(c: Conditional, some: slice, precision: np.ndarray, factor: np.ndarray) -> np.ndarray:
@@ -79,7 +80,8 @@ def _padded(c: Conditional, some: slice, precision: np.ndarray, factor: np.ndarr
         rows = precision[block.T] @ factor  # (K, m, d)
         whole = factor.T @ precision @ factor
         removed: np.ndarray = np.swapaxes(rows, 1, 2) @ inverse @ rows
-        return whole - removed
+        inner: np.ndarray = whole - removed
+        return inner
     rows = factor[block.T]  # (K, o, d)
     padded: np.ndarray = np.swapaxes(rows, 1, 2) @ inverse @ rows
     return padded.reshape(patterns, d, d)

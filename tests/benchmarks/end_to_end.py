@@ -1,16 +1,11 @@
 """A frame with gaps in, a completed frame out: this package beside the peers that are installed, in alternating runs.
 
-Run with ``make bench``, or with the shapes as arguments: ``end_to_end.py 1000x10 10000x20``. Times are wall seconds of one
-thread, the median of the runs; "log-likelihood" is the observed-data one of the mean and covariance that each arrives at (for a
-peer that keeps none: those of its completed table, which is what its users would compute).
+Run with ``make bench``, or with the shapes as arguments: ``end_to_end.py 1000x10 10000x20``. Times are wall seconds of
+one thread, the median of the runs; "log-likelihood" is the observed-data one of the mean and covariance that each
+arrives at (for a peer that keeps none: those of its completed table, which is what its users would compute).
 """
 
 from __future__ import annotations
-
-import os
-
-for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_name, "1")  # before NumPy is loaded
 
 import statistics
 import sys
@@ -20,6 +15,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 import emimpute
 from emimpute.latent import Latent
@@ -94,4 +90,5 @@ def main(shapes: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or list(SHAPES))
+    with threadpool_limits(1):
+        main(sys.argv[1:] or list(SHAPES))

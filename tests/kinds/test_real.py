@@ -21,25 +21,26 @@ def test_cells_are_points_or_holes_in_one_shared_array():
     cells = Real().learn(pd.Series(VALUES)).encode(pd.Series(VALUES))
     assert isinstance(cells, Cells)
     assert cells.lower is cells.upper
-    np.testing.assert_array_equal(cells.lower, [[0], [np.nan], [4]])
+    np.testing.assert_array_equal(np.diff(cells.lower[[0, 2], 0]), [4])
+    assert np.isnan(cells.lower[1, 0])
 
 
 def test_the_shift_brings_means_back_to_the_columns_scale():
     coding = Real().learn(pd.Series(VALUES))
-    assert coding.shift == (3.0,)
+    np.testing.assert_array_equal(coding.encode(pd.Series(VALUES)).lower[:, 0] + coding.shift, VALUES)
     assert coding.labels("x") == ("x",)
 
 
 def test_drawing_and_expecting_go_back_the_same_way():
     column = pd.Series([1, None, 5], dtype="Int64")
     coding = Real().learn(column)
-    z = np.array([[1.4]])
+    z = np.array([[2.4]]) - coding.shift
     assert list(coding.expect(z, NO_VAR, column)) == list(coding.decode(z, column)) == [2]
 
 
 def test_the_dtype_of_the_new_column_decides_what_is_legal():
     coding = Real().learn(pd.Series([1, 2, 4]))
-    z = np.array([[0.4]])
+    z = np.array([[1.4]]) - coding.shift
     assert coding.decode(z, pd.Series([1.0])).tolist() == [1.4]
     assert list(coding.decode(z, pd.Series([1, None], dtype="Int8"))) == [1]
     assert coding.decode(z, pd.Series(pd.Categorical([1, 5], ordered=True))).tolist() == [1]
@@ -49,8 +50,9 @@ def test_the_dtype_of_the_new_column_decides_what_is_legal():
 def test_a_fit_on_nanoseconds_works_on_any_other_unit(new):
     coding = Real().learn(COLUMNS["datetime64[ns]"](VALUES))
     column = COLUMNS[new](VALUES)
-    np.testing.assert_array_equal(coding.encode(column).lower[:, 0], [0, np.nan, 4 * 86_400e9])
-    (filled,) = coding.decode(np.array([[86_400e9]]), column)
+    z = coding.encode(column).lower
+    np.testing.assert_array_equal(z[:, 0] - z[0, 0], [0, np.nan, 4 * 86_400e9])
+    (filled,) = coding.decode(z[:1] + 86_400e9, column)
     assert pd.Timestamp(filled) == pd.Timestamp("2020-01-05")
 
 
@@ -62,8 +64,17 @@ def test_what_json_keeps_encodes_the_same(dtype):
 
 
 def test_integers_beyond_floats_survive_json():
-    coding = Real().learn(pd.Series([2**63 - 1]))
-    assert Real().restore(json.loads(json.dumps(coding.to_json()))).origin.value == 2**63 - 1
+    coding = Real().learn(pd.Series([2**63 - 1, 2**63 - 2]))
+    assert Real().restore(json.loads(json.dumps(coding.to_json()))).origin.value == coding.origin.value >= 2**63 - 4
+
+
+def test_the_origin_is_a_round_number_and_no_cell_of_the_data():
+    for values in ([5.25, 7.9, 1.1], [1_000_003, 1_000_001], [-3.5, 4.25], [2**60 + 1, 2**60 + 399]):
+        columns = [pd.Series(values), pd.Series(values[::-1])]
+        origins = [Real().learn(column).origin for column in columns]
+        assert origins[0] == origins[1]
+        assert origins[0].value not in values
+        assert abs(origins[0].value - values[0]) <= 4 * (max(values) - min(values))
 
 
 def test_what_cannot_be_learned_is_an_error_that_names_the_column():
@@ -86,13 +97,13 @@ def test_unordered_categories_of_numbers_are_taken_only_when_asked_for():
     column = pd.Series(pd.Categorical([1, 3, None]))
     assert not Real().accepts(column)
     coding = Real().learn(column)
-    assert coding.decode(np.array([[1.9]]), column).tolist() == [3]
+    assert coding.decode(np.array([[2.9]]) - coding.shift, column).tolist() == [3]
 
 
 def test_a_column_where_nothing_is_observed_can_be_filled_from_a_fit():
     coding = Real().learn(pd.Series(VALUES))
     for new in (pd.Series([np.nan]), pd.Series([None], dtype=object), pd.Series([None], dtype="Int64")):
         assert np.isnan(coding.encode(new).lower).all()
-        filled = coding.decode(np.array([[1.0]]), new)
+        filled = coding.decode(np.array([[4.0]]) - coding.shift, new)
         assert filled.dtype == new.dtype
         assert list(filled) == [4]
