@@ -34,7 +34,7 @@ def test_no_false_alarm_on_ordinary_tables(x):
 
 @pytest.mark.parametrize(("n", "found"), [(2, True), (3, True), (4, False)])
 def test_too_few_rows(n, found):
-    """n <= d: some plane passes through all rows, and the likelihood has no bound."""
+    """Up to d rows some plane passes through all, and the likelihood has no bound."""
     x = np.vstack([ordinary(n), np.full((5, 3), NA)])  # rows that say nothing do not count
     assert (named(x) == [("fewer rows than columns", (0, 1, 2))]) is found
 
@@ -63,7 +63,7 @@ def test_a_pair_seen_together_once_is_thin_and_no_more():
 
 
 def test_no_variation_together():
-    """y is seen only where x stands still, so that nothing says how y goes with x."""
+    """One column is seen only where another stands still, so that nothing says how the two go together."""
     x = ordinary(30, 2)
     x[:12, 0] = 1.5
     x[12:, 1] = NA
