@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 __all__ = ["Latent", "Patterns", "coverage", "patterns"]
+
+_BLOCK = 1 << 18  # cells that are worked on at once: few beside the data where these are many, many for NumPy
 
 
 class _Cells(Protocol):
@@ -39,6 +41,12 @@ class Patterns:
         """Rows of each pattern, (K,)."""
         return np.bincount(self.of_row, minlength=len(self.masks))
 
+    @property
+    def order(self) -> np.ndarray:
+        """Rows sorted by pattern, (n,)."""
+        short = self.of_row.astype(np.min_scalar_type(len(self.masks)))  # up to 16 bits are sorted in linear time
+        return np.argsort(short, kind="stable")
+
     def rows(self, chosen: np.ndarray) -> Patterns:
         """The patterns of some rows."""
         kept, of_row = np.unique(self.of_row[chosen], return_inverse=True)
@@ -54,20 +62,33 @@ class Latent:
     spans: tuple[slice, ...]
 
     @classmethod
-    def stack(cls, cells: Sequence[_Cells], n: int) -> Latent:
-        """Lay the cells of several columns side by side; each has n rows."""
-        edges = np.cumsum([0, *(c.lower.shape[1] for c in cells)])
-        lower = np.empty((n, edges[-1]))
-        exact = all(c.lower is c.upper for c in cells)
-        upper = lower if exact else np.empty_like(lower)
+    def stack(cls, cells: Iterable[_Cells], widths: Sequence[int], n: int) -> Latent:
+        """Lay the cells of several columns side by side; each has n rows, and as many coordinates as ``widths`` say.
+
+        One column after the other, so that only the cells of one are there twice if they come from a generator.
+        """
+        edges = np.cumsum([0, *widths])
         spans = tuple(slice(int(a), int(b)) for a, b in pairwise(edges))
+        lower = upper = np.empty((n, edges[-1]), order="F")  # by column, as frames are kept
         for span, c in zip(spans, cells, strict=True):
+            if upper is lower and c.upper is not c.lower:
+                upper = lower.copy(order="F")
             lower[:, span] = c.lower
-            if not exact:
+            if upper is not lower:
                 upper[:, span] = c.upper
         return cls(lower, upper, spans)
 
-    def take(self, rows: np.ndarray) -> Latent:
+    def blocks(self) -> Iterator[tuple[int, Latent]]:
+        """Consecutive rows, as many at a time as are worked on at once, each with its first row's number."""
+        n, d = self.lower.shape
+        step = max(_BLOCK // max(d, 1), 1)
+        if n <= step:
+            yield 0, self
+            return
+        for first in range(0, n, step):
+            yield first, self.take(slice(first, first + step))
+
+    def take(self, rows: np.ndarray | slice) -> Latent:
         """Some of the rows."""
         lower = self.lower[rows]
         return Latent(lower, lower if self.upper is self.lower else self.upper[rows], self.spans)
@@ -89,7 +110,7 @@ class Latent:
 
 
 def patterns(observed: np.ndarray) -> Patterns:
-    """Distinct rows of a boolean table (n, d), keyed by their packed bytes: exact for any d, as no hash is.
+    """Distinct rows of a boolean table (n, d), keyed by their packed bits: exact for any d, as no hash is.
 
     >>> import numpy as np
     >>> p = patterns(np.array([[True, False], [True, True], [True, False]]))
@@ -97,17 +118,28 @@ def patterns(observed: np.ndarray) -> Patterns:
     ([[True, False], [True, True]], [0, 1, 0])
     """
     n, d = observed.shape
-    if not d:
-        return Patterns(np.ones((min(n, 1), 0), dtype=bool), np.zeros(n, dtype=np.intp))
-    packed = np.zeros((n, -(-d // 64) * 8), dtype=np.uint8)
-    packed[:, : -(-d // 8)] = np.packbits(observed, axis=1)
-    words = packed.view(">u8").astype(np.uint64)  # big-endian, so that words sort as the rows they stand for
-    key = np.unique(words[:, 0], return_inverse=True)[1]
-    for word in words.T[1:]:  # refine by the next 64 columns; the product of two counts of rows fits an int64
-        values, code = np.unique(word, return_inverse=True)
-        key = np.unique(key * len(values) + code, return_inverse=True)[1]
-    first = np.unique(key, return_index=True)[1]
-    return Patterns(observed[first], key)
+    key, count = np.zeros(n, dtype=np.intp), min(n, 1)
+    for first in range(0, d, 64):
+        word = np.zeros(n, dtype=np.uint64)
+        for column in observed[:, first : first + 64].T:
+            word <<= np.uint64(1)
+            word |= column
+        code, codes = _ranks(word, 1 << min(d - first, 64))
+        # refined word by word; the product of two counts of rows fits an int64
+        key, count = (code, codes) if not first else _ranks(key * codes + code, count * codes)
+    example = np.zeros(count, dtype=np.intp)
+    example[key] = np.arange(n)
+    return Patterns(observed[example], key)
+
+
+def _ranks(values: np.ndarray, below: int) -> tuple[np.ndarray, int]:
+    """The rank of each value (n,) among the distinct ones, and how many these are; all are whole and under ``below``."""
+    if below > 4 * len(values):
+        distinct, ranks = np.unique(values, return_inverse=True)
+        return ranks, len(distinct)
+    seen = np.zeros(below, dtype=bool)  # to mark them in a table is shorter than to sort them
+    seen[values] = True
+    return (np.cumsum(seen) - 1)[values], int(seen.sum())
 
 
 def coverage(found: Patterns, weights: np.ndarray | None = None) -> np.ndarray:

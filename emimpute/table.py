@@ -80,8 +80,8 @@ class Table:
 
     def encode(self, df: pd.DataFrame, positions: Sequence[int]) -> Latent:
         """The cells of the columns at ``positions`` as latent intervals (n, d)."""
-        cells = [coding.encode(df.iloc[:, i]) for i, coding in zip(positions, self.codings, strict=True)]
-        return Latent.stack(cells, len(df))
+        cells = (coding.encode(df.iloc[:, i]) for i, coding in zip(positions, self.codings, strict=True))
+        return Latent.stack(cells, [coding.width for coding in self.codings], len(df))
 
 
 def _by_label(columns: pd.Index[Any]) -> dict[Hashable, list[int]]:

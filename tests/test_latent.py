@@ -86,7 +86,7 @@ def test_columns_are_laid_side_by_side():
     ranges = Cells(
         np.array([[0.0, -np.inf], [1.0, 2.0], [4.0, 5.0]]), np.array([[0.0, np.inf], [2.0, 2.0], [np.inf, 5.0]])
     )
-    latent = Latent.stack([points, nothing, ranges], 3)
+    latent = Latent.stack([points, nothing, ranges], [1, 0, 2], 3)
     assert latent.spans == (slice(0, 1), slice(1, 1), slice(1, 3))
     assert latent.observed.tolist() == [[True, True, False], [False, False, True], [True, False, True]]
     assert latent.points[latent.observed].tolist() == [1, 0, 2, 3, 5]
@@ -97,7 +97,7 @@ def test_columns_are_laid_side_by_side():
 def test_exact_columns_share_their_bounds():
     """Where every cell is a point or a hole, the bounds are one array, which costs half the memory."""
     cells = Cells.points(np.array([[1.0], [np.nan]]))
-    latent = Latent.stack([cells, cells], 2)
+    latent = Latent.stack([cells, cells], [1, 1], 2)
     assert latent.upper is latent.lower
 
 

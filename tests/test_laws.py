@@ -284,3 +284,14 @@ def test_tol_bounds_the_true_distance(x, tol, prior, engine):
     assert last.stop.success
     assert distance(last.params, best.params) < tol
     assert last.logpost <= best.logpost + problem.noise(best.params, best.logpost)
+
+
+@given(tame(columns=(2, 5)), st.sampled_from([1e-2, 1e-4, 1e-6]), PRIORS, ENGINES)
+def test_the_reported_distance_is_the_true_one(x, tol, prior, engine):
+    """What the closing check measured is how far the point was at which it was made, within a factor of two."""
+    problem = MVN().bind(latent(x), None, prior)
+    best = run(problem, tol=1e-11, max_iter=5000)[-1]
+    *_, before, last = run(problem, tol=tol, engine=engine, max_iter=50_000)
+    assume(last.stop is Stop.CONVERGED and last.remaining > 1e-9)
+    assert last.remaining < tol
+    assert last.remaining / 2 < distance(before.params, best.params) < 2 * last.remaining

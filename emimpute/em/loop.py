@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 
 from emimpute.em.memory import Memory
-from emimpute.em.newton import newton_step
+from emimpute.em.newton import Newton, newton_step, whole_newton_step
 from emimpute.em.stop import Stop
 
 if TYPE_CHECKING:
@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 __all__ = ["Iterate", "iterates"]
 
 _PLAIN = 4  # EM steps before the chart is laid: the start is far away, and EM's first steps are long
-_LONGEST = 2.0  # cap on the length of a quasi-Newton step, in sd and correlation units
+_LONGEST = 0.5  # cap on the length of a quasi-Newton step, in sd and correlation units: longer ones leave EM's basin
 _TRIES = 6  # shortenings of a step before the EM step replaces it
 _MEMORY = 30  # steps remembered; 10 was much worse where p is close to n (measured)
+_PATIENCE = 10  # E-steps of a run before the whole information is computed, and between two such, where that is cheap
 _EXACT = 1e-13  # a gradient as long as rounding alone would leave
 _CHECK = 200  # E-steps that one closing check may cost
 _DIFFERENCE = 1e-6  # length of the displacement for a directional derivative
@@ -53,6 +54,9 @@ class _Problem(Protocol):
     def chart(self, reference: Any) -> _Chart: ...
     def degenerate(self, params: Any) -> bool: ...
     def noise(self, params: Any, logpost: float) -> float: ...
+    @property
+    def information_cost(self) -> float: ...
+    def information(self, params: Any, statistics: Any) -> np.ndarray: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +115,7 @@ def iterates(
             return
         target /= 4  # the estimate was too good: ask for more before the next check
         if not search.moved and not search.advance() and search.verdict() is None:
-            yield search.iterate(Stop.FLAT if search.flat else Stop.STALLED)
+            yield search.iterate(Stop.STALLED)
             return
 
 
@@ -138,9 +142,10 @@ class _Search:
         self.memory = Memory(_MEMORY)
         self.residuals: list[float] = []  # lengths of EM steps that followed one another
         self.plain = self.esteps = self.checks = 0
+        self.informed = 0  # E-steps when the whole information was last computed
         self.step = 0.0
         self.rate = self.remaining = float("nan")
-        self.accelerated = self.flat = False
+        self.accelerated = False
         self.moved = True  # whether the last `advance` or `close` found a better point
         self.lost: Any = None  # parameters outside the parameter space, where the EM step led
 
@@ -203,6 +208,9 @@ class _Search:
         """Go to a better point, by a quasi-Newton step if one is found, else by the EM step; False if there is none."""
         self.moved = False
         if not self._plainly:
+            if self.esteps - self.informed > max(_PATIENCE, self.problem.information_cost):
+                self.esteps += 1
+                self._inform()
             if self._try(self.memory.direction(self.at.gradient)):
                 return True
             self.memory.clear()
@@ -219,21 +227,15 @@ class _Search:
     def close(self, tol: float) -> Stop | None:
         """Estimate the distance by the Newton step, and take it; the stop, if the distance was below ``tol``."""
         self.moved = False
-        length = self.chart.distance(self.at.gradient)
-        # A gradient of mere rounding points nowhere; any direction will do to tell a maximum from a saddle.
-        exact = length < _EXACT
-        side = np.random.default_rng(0).standard_normal(len(self.at.gradient)) if exact else self.at.gradient
-        newton = newton_step(self._information, side, self.memory.direction, self.chart.distance, _CHECK)
+        # The whole information if it costs less than the run so far, else products with it.
+        newton = self._inform(closing=True) if self.problem.information_cost <= self.esteps else None
+        self.checks += newton is not None
+        newton = newton or self._solve()
         self.rate = float(np.nanmax([self.rate, 1 - newton.curvature]))
-        self.flat = newton.flat
         if not newton.concave:
             self.remaining = float("inf")
             self._leave(newton.step)
             return None
-        if exact:
-            stretched = self.chart.distance(newton.step) / self.chart.distance(side)
-            self.remaining = length * stretched if newton.settled else float("inf")
-            return Stop.FLAT if newton.flat else Stop.CONVERGED if self.remaining < tol else None
         self.remaining = self._distance(newton.step)
         if not (newton.settled and self.remaining < tol):
             self._try(newton.step)
@@ -241,7 +243,37 @@ class _Search:
         point = self._visit_vector(self.at.vector + newton.step)
         if point is not None and self._better(point, newton.step):
             self._move(point, accelerated=True)
-        return Stop.CONVERGED
+        return Stop.FLAT if newton.flat else Stop.CONVERGED
+
+    def _inform(self, *, closing: bool = False) -> Newton | None:
+        """The Newton step by the whole information, with which the memory then begins anew in a chart laid here.
+
+        Not where the information has a direction of negative curvature: Newton's steps leave such a region for any
+        maximum, and what the memory has learned follows EM's path. None on the edge of the parameter space.
+        """
+        self.informed = self.esteps
+        try:
+            values, vectors = np.linalg.eigh(self.problem.information(self.at.params, self.at.statistics))
+        except np.linalg.LinAlgError:
+            return None
+        if values[0] > 0 or closing:
+            if not self._lay_chart():
+                return None
+            self.memory.begin(values, vectors)
+        return whole_newton_step(values, vectors, self.at.gradient)
+
+    def _solve(self) -> Newton:
+        """Newton's step by conjugate gradients."""
+        length = self.chart.distance
+        if length(self.at.gradient) >= _EXACT:
+            return newton_step(self._information, self.at.gradient, self.memory.direction, length, _CHECK)
+        # A gradient of mere rounding points nowhere; any direction will do to tell a maximum from a saddle.
+        side = np.random.default_rng(0).standard_normal(len(self.at.gradient))
+        newton = newton_step(self._information, side, self.memory.direction, length, _CHECK)
+        if not newton.concave:
+            return newton
+        shrunk = newton.step * (length(self.at.gradient) / length(side))
+        return replace(newton, step=shrunk, settled=newton.settled or newton.flat)
 
     @property
     def _plainly(self) -> bool:
@@ -319,16 +351,17 @@ class _Search:
             self.rate = fraction if np.isnan(self.rate) else max(self.rate, fraction)
         self._watch_rate()
 
-    def _lay_chart(self) -> None:
-        """Put the origin of the coordinates here, and forget what was learned in other coordinates."""
+    def _lay_chart(self) -> bool:
+        """Put the origin of the coordinates here, and forget what was learned in other ones; False on the edge."""
         try:
             chart = self.problem.chart(self.at.params)
             gradient = chart.gradient(self.at.params, self.at.statistics)
         except np.linalg.LinAlgError:  # on the edge of the parameter space the old coordinates are the better ones
-            return
+            return False
         self.memory.clear()
         self.chart = chart
         self.at = replace(self.at, vector=np.zeros_like(gradient), gradient=gradient)
+        return True
 
     def _watch_rate(self) -> None:
         """Learn the rate from the lengths of EM steps that followed one another."""

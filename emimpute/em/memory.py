@@ -8,6 +8,8 @@ import numpy as np
 
 __all__ = ["Memory"]
 
+_LEAST = 1e-6  # curvature below which a whole information is not believed
+
 
 class Memory:
     """The last steps and changes of the gradient, as an inverse Hessian that starts from the identity.
@@ -18,6 +20,7 @@ class Memory:
 
     def __init__(self, size: int) -> None:
         self._pairs: deque[tuple[np.ndarray, np.ndarray, float]] = deque(maxlen=size)
+        self._base: tuple[np.ndarray, np.ndarray] | None = None  # eigenvalues (p,) and vectors (p, p) of an information
 
     def __len__(self) -> int:
         return len(self._pairs)
@@ -25,6 +28,12 @@ class Memory:
     def clear(self) -> None:
         """Forget everything."""
         self._pairs.clear()
+        self._base = None
+
+    def begin(self, values: np.ndarray, vectors: np.ndarray) -> None:
+        """Begin anew from a whole information (p, p), given by its eigenvalues and vectors; curvature counts by its size."""
+        self._pairs.clear()
+        self._base = np.maximum(np.abs(values), _LEAST), vectors
 
     def learn(self, step: np.ndarray, change: np.ndarray) -> float:
         """Remember that along ``step`` (p,) the gradient of what is maximised fell by ``change`` (p,); their ratio."""
@@ -41,6 +50,9 @@ class Memory:
             amount = weight * float(step @ q)
             taken.append(amount)
             q -= amount * change
+        if self._base is not None:
+            values, vectors = self._base
+            q = vectors @ ((vectors.T @ q) / values)
         for (step, change, weight), amount in zip(self._pairs, reversed(taken), strict=True):
             q += (amount - weight * float(change @ q)) * step
         return q

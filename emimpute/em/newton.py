@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Newton", "newton_step"]
+__all__ = ["Newton", "newton_step", "whole_newton_step"]
 
 _SETTLED = 1e-2  # relative error of the Newton step at which it is believed
 _FLAT = 1e-7  # curvature, relative to the complete data's, that is not told from 0: no step is believed there
@@ -24,14 +24,24 @@ class Newton:
     """An approximate Newton step; or, where the information is not positive definite, a way out."""
 
     step: np.ndarray  # (p,) the step; if not concave, the direction of negative curvature
-    settled: bool  # the linear system was solved
+    settled: bool  # the linear system was solved, but for directions in which nothing changes
     concave: bool  # no direction of negative curvature was met
     curvature: float  # smallest met, relative to the complete data's; 1 - it is a fraction of missing information
 
     @property
     def flat(self) -> bool:
-        """Whether it was given up for a direction along which nothing changes."""
-        return self.concave and not self.settled and self.curvature <= _FLAT
+        """Whether a direction was met along which nothing changes."""
+        return self.concave and self.curvature <= _FLAT
+
+
+def whole_newton_step(values: np.ndarray, vectors: np.ndarray, gradient: np.ndarray) -> Newton:
+    """The same from the eigenvalues (p,), ascending, and vectors (p, p) of the whole information."""
+    smallest = float(values[0])
+    if smallest < -_FLAT:
+        return Newton(vectors[:, 0], False, False, smallest)
+    firm = values > _FLAT
+    step: np.ndarray = vectors[:, firm] @ ((vectors[:, firm].T @ gradient) / values[firm])
+    return Newton(step, True, True, smallest)
 
 
 def newton_step(

@@ -62,6 +62,13 @@ class Problem(Protocol):
     def chart(self, reference: Any) -> Chart:
         """Coordinates around ``reference``."""
 
+    @property
+    def information_cost(self) -> float:
+        """How many E-steps as long as one :meth:`information` takes; infinite where there is none."""
+
+    def information(self, params: Any, statistics: Any) -> np.ndarray:
+        """Observed information per row (p, p) in the chart laid at ``params``, from the E-step's statistics there."""
+
     def noise(self, params: Any, logpost: float) -> float:
         """Rounding error to be expected of ``logpost``, the log posterior at ``params``."""
 

@@ -35,7 +35,8 @@ def complete(
     z = (filled[holes] - mean) / scale
     z[~latent.observed[holes]] = 0.0
     values, vectors = np.linalg.eigh(correlation)
-    rows = Rows.sort(z, np.ones(len(holes)), latent.patterns.rows(holes), precision=bool(values[-1] < _ILL * values[0]))
+    well = bool(values[-1] < _ILL * values[0])
+    rows = Rows.sort([z], np.ones(len(holes)), latent.patterns.rows(holes), precision=well)
     inverse = (vectors / values) @ vectors.T
     for c in conditionals(rows, np.zeros(len(mean)), correlation, inverse):
         table_rows = holes[rows.order[c.chunk.rows]]

@@ -14,7 +14,8 @@ covariance form is used.
 
 Patterns with many rows are reduced once: the rows' mean, and a triangular factor of their scatter. To every
 function here these are just rows (the mean weighs as many rows as it stands for; rows of the factor have no mean to
-subtract), so an iteration then costs the same for a thousand rows as for a billion.
+subtract), so an iteration then costs the same for a thousand rows as for a billion. Rows come in blocks that are made
+as they are asked for, so that the sorted table is the only one here that may be as large as the data.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ import numpy as np
 from emimpute.models.small import invert
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from emimpute.latent import Patterns
 
@@ -53,7 +54,7 @@ class Chunk:
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Rows sorted by form, size of the small system and pattern, each multiplied by the root of its weight."""
+    """Rows sorted by number of holes and pattern, each multiplied by the root of its weight."""
 
     x: np.ndarray  # (R, d), 0 at holes
     centre: (
@@ -63,76 +64,105 @@ class Rows:
     chunks: tuple[Chunk, ...]
 
     @classmethod
-    def sort(cls, x: np.ndarray, centre: np.ndarray, found: Patterns, *, precision: bool = True) -> Rows:
-        """Plan the work on ``x`` (R, d) with patterns ``found``; without ``precision`` only in the covariance form."""
-        d = x.shape[1]
-        missing = d - found.masks.sum(axis=1)
-        form = (2 * missing <= d) & precision
-        size = np.where(form, missing, d - missing)
-        by_size = np.lexsort((size, ~form))
-        rank = np.empty_like(by_size)
-        rank[by_size] = np.arange(len(by_size))
-        of_row = rank[found.of_row]
-        order = np.argsort(of_row, kind="stable")
-        sorted_rank, sorted_centre = of_row[order], centre[order]
-        chunks: list[Chunk] = []
-        group = np.flatnonzero(np.diff(size[by_size] * 2 + form[by_size], prepend=-1, append=-1))
-        for first, last in pairwise(group):
-            s, f = int(size[by_size[first]]), bool(form[by_size[first]])
-            masks = found.masks[by_size[first:last]]
-            block = np.nonzero(~masks if f else masks)[1].reshape(len(masks), s).T
-            begin, end = np.searchsorted(sorted_rank, (first, last))
-            step = max(1, min(_ROWS, _BATCH // max(s * s, 1)))
-            for a in range(int(begin), int(end), step):
-                b = min(a + step, int(end))
-                local = sorted_rank[a:b] - first
-                low, high = int(local[0]), int(local[-1]) + 1
-                of = local - low
-                weight = np.bincount(of, weights=sorted_centre[a:b] ** 2, minlength=high - low)
-                alone = high - low == b - a
-                chunks.append(
-                    Chunk(slice(a, b), np.ascontiguousarray(block[:, low:high]), None if alone else of, weight, f)
-                )
-        return cls(np.ascontiguousarray(x[order]), sorted_centre, order, tuple(chunks))
+    def sort(
+        cls, blocks: Iterable[np.ndarray], centre: np.ndarray, found: Patterns, *, precision: bool = True
+    ) -> Rows:
+        """Plan the work on the rows of ``blocks`` (R, d), which are of the patterns ``found``.
+
+        Without ``precision`` only in the covariance form.
+        """
+        found = _by_holes(found)
+        order = found.order
+        place = np.empty_like(order)
+        place[order] = np.arange(len(order))
+        x, first = np.empty((len(order), found.masks.shape[1])), 0
+        for block in blocks:
+            x[place[first : first + len(block)]] = block
+            first += len(block)
+        centre = centre[order]
+        return cls(x, centre, order, tuple(_chunks(found, centre, precision=precision)))
 
     def covariance_form(self, found: Patterns) -> Rows:
-        """The same rows, planned for the covariance form alone."""
-        again = Rows.sort(self.x, self.centre, replace(found, of_row=found.of_row[self.order]), precision=False)
-        return replace(again, order=self.order[again.order])
+        """The same rows, planned for the covariance form alone; ``found`` are their patterns before sorting."""
+        return replace(self, chunks=tuple(_chunks(_by_holes(found), self.centre, precision=False)))
 
 
-def reduced(x: np.ndarray, weights: np.ndarray, found: Patterns) -> tuple[np.ndarray, np.ndarray, Patterns]:
-    """Rows with the statistics of ``x`` (n, d), fewer where patterns are few: (x, centre, patterns) for ``Rows.sort``.
+def _by_holes(found: Patterns) -> Patterns:
+    """The same patterns, those with fewer holes first."""
+    order = np.argsort(-found.masks.sum(axis=1), kind="stable")
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    return replace(found, masks=found.masks[order], of_row=rank[found.of_row])
 
-    A pattern of more than twice as many rows as it has observed coordinates becomes its mean, and the triangular
-    factor of the scatter about it (by QR of the rows themselves, which does not square the condition number).
+
+def _chunks(found: Patterns, centre: np.ndarray, *, precision: bool) -> Iterator[Chunk]:
+    """The chunks of sorted rows, of patterns sorted by holes."""
+    d = found.masks.shape[1]
+    seen = found.masks.sum(axis=1)
+    edges = np.concatenate([[0], np.cumsum(found.counts)])
+    for first, last in pairwise(np.flatnonzero(np.diff(seen, prepend=-1, append=-1))):
+        form = bool(precision and d <= 2 * seen[first])
+        size = int(d - seen[first] if form else seen[first])
+        block = np.nonzero(found.masks[first:last] ^ form)[1].reshape(last - first, size).T
+        step = max(1, min(_ROWS, _BATCH // max(size * size, 1)))
+        for a in range(int(edges[first]), int(edges[last]), step):
+            b = min(a + step, int(edges[last]))
+            low, high = int(edges.searchsorted(a, "right")) - 1, int(edges.searchsorted(b))
+            of = np.repeat(np.arange(high - low), np.diff(edges[low : high + 1].clip(a, b)))
+            weight = np.bincount(of, weights=centre[a:b] ** 2, minlength=high - low)
+            small = np.ascontiguousarray(block[:, low - first : high - first])
+            yield Chunk(slice(a, b), small, None if high - low == b - a else of, weight, form)
+
+
+def reduced(
+    take: Callable[[np.ndarray], np.ndarray], weights: np.ndarray, found: Patterns
+) -> tuple[Iterator[np.ndarray], np.ndarray, Patterns]:
+    """Rows with the statistics of others (n, d), fewer where patterns are few: (blocks, centre, patterns) for ``Rows.sort``.
+
+    ``take(rows)`` makes some of the rows, 0 at holes; ``weights`` is (n,). A pattern of more than twice as many rows as
+    it has observed coordinates becomes its mean, and the triangular factor of the scatter about it.
     """
     root = np.sqrt(weights)
-    many = found.counts > 2 * (found.masks.sum(axis=1) + 1)
-    if not many.any():
-        return x * root[:, None] if (weights != 1).any() else x, root, found
-    order = np.argsort(found.of_row, kind="stable")
-    edges = np.concatenate([[0], np.cumsum(found.counts)])
-    kept = np.flatnonzero(~many[found.of_row])
-    parts, centres, of_rows = [x[kept] * root[kept, None]], [root[kept]], [found.of_row[kept]]
-    for k in np.flatnonzero(many):
-        rows = order[edges[k] : edges[k + 1]]
-        seen = np.flatnonzero(found.masks[k])
-        w, z = weights[rows], x[np.ix_(rows, seen)]
-        total = w.sum()
-        mean = w @ z / total
-        z -= mean
-        z *= root[rows, None]
-        factor = np.linalg.qr(z, mode="r") if len(seen) else np.zeros((0, 0))
-        part = np.zeros((1 + len(factor), x.shape[1]))
-        part[0, seen] = np.sqrt(total) * mean
-        part[1:, seen] = factor
-        parts.append(part)
-        centre = np.zeros(len(part))
-        centre[0] = np.sqrt(total)
-        centres.append(centre)
-        of_rows.append(np.full(len(part), k))
-    return np.concatenate(parts), np.concatenate(centres), replace(found, of_row=np.concatenate(of_rows))
+    observed = found.masks.sum(axis=1)
+    many = found.counts > 2 * (observed + 1)
+    kept, large = np.flatnonzero(~many[found.of_row]), np.flatnonzero(many)
+    height = observed[large] + 1
+    means = np.zeros(height.sum())
+    means[np.cumsum(height) - height] = np.sqrt(np.bincount(found.of_row, weights, len(many))[large])
+    centre = np.concatenate([root[kept], means])
+    of_row = np.concatenate([found.of_row[kept], np.repeat(large, height)])
+
+    def blocks() -> Iterator[np.ndarray]:
+        for rows in _split(kept):
+            yield take(rows) * root[rows, None]
+        order, edges = found.order, np.concatenate([[0], np.cumsum(found.counts)])
+        for k in large:
+            yield _triangle(take, root, order[edges[k] : edges[k + 1]], found.masks[k])
+
+    return blocks(), centre, replace(found, of_row=of_row)
+
+
+def _triangle(
+    take: Callable[[np.ndarray], np.ndarray], root: np.ndarray, rows: np.ndarray, mask: np.ndarray
+) -> np.ndarray:
+    """The mean of some rows, and a triangular factor of their scatter about it, (observed coordinates + 1, d).
+
+    Both are the triangular factor of the rows bordered by ones, which does not square the condition number.
+    """
+    factor = np.zeros((0, 1 + int(mask.sum())))
+    for some in _split(rows):
+        bordered = np.concatenate([np.ones((len(some), 1)), take(some)[:, mask]], axis=1)
+        bordered *= root[some, None]
+        factor = np.linalg.qr(np.concatenate([factor, bordered]), mode="r")
+    out = np.zeros((len(factor), len(mask)))
+    out[:, mask] = factor[:, 1:]
+    out[0] *= np.sign(factor[0, 0])
+    return out
+
+
+def _split(rows: np.ndarray) -> Iterator[np.ndarray]:
+    for first in range(0, len(rows), _ROWS):
+        yield rows[first : first + _ROWS]
 
 
 @dataclass(frozen=True, eq=False)

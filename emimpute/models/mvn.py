@@ -17,6 +17,7 @@ import numpy as np
 
 from emimpute.models.complete import complete
 from emimpute.models.conditional import Rows, conditionals, reduced
+from emimpute.models.information import cost, curvature, observed_information
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,32 +69,27 @@ class MVN:
 
         Rows without weight, and rows in which nothing is observed, do not count.
         """
-        observed = latent.observed
-        w = np.ones(len(observed)) if weights is None else np.asarray(weights, dtype=float)
-        used = (w > 0) & observed.any(axis=1)
-        whole = bool(used.all())
-        found = latent.patterns if whole else latent.patterns.rows(np.flatnonzero(used))
-        z, w = (latent.points, w) if whole else (latent.points[used], w[used])
-        seen = observed if whole else observed[used]
-        z = np.where(seen, z, 0.0)
-        n, count = float(w.sum()), w @ seen
-        # The first used cell of a column is subtracted before sums are taken: moments of mean 1e7, sd 1 would cancel.
-        anchor = z[seen.argmax(axis=0), np.arange(z.shape[1])]
-        z -= anchor
-        z *= seen
-        centre = w @ z / count
-        z -= centre
-        z *= seen
-        spread = np.einsum("i,ij,ij->j", w, z, z)
+        w = np.ones(len(latent.observed)) if weights is None else np.asarray(weights, dtype=float)
+        used = np.flatnonzero((w > 0) & latent.observed.any(axis=1))
+        found = latent.patterns if len(used) == len(w) else latent.patterns.rows(used)
+        count, centre, spread = _moments(latent, w)
         scale = np.sqrt(spread / count)
         scale[~(scale > 0)] = 1.0
-        z /= scale
-        z, w_root, found = reduced(z, w, found)
-        rows = Rows.sort(z, w_root, found)
+
+        def standardised(rows: np.ndarray) -> np.ndarray:
+            which = used[rows]
+            z = latent.points[which]
+            z -= centre
+            z /= scale
+            z[~latent.observed[which]] = 0.0
+            return z
+
+        blocks, w_root, found = reduced(standardised, w[used], found)
+        rows = Rows.sort(blocks, w_root, found)
         # norm2's observed variances have the divisor count - 1 (1 where a coordinate was seen once)
         delta = spread / scale**2 / np.maximum(count - 1, 1)
         logdet = 2 * float(count @ np.log(scale)) + float(count.sum()) * math.log(2 * math.pi)
-        return MVNProblem(rows, found, n, anchor + centre, scale, delta, logdet, prior)
+        return MVNProblem(rows, found, float(w[used].sum()), centre, scale, delta, logdet, prior)
 
     def complete(
         self, params: Normal, latent: Latent, *, variance: bool = False, rng: np.random.Generator | None = None
@@ -109,6 +105,22 @@ class MVN:
         """What :meth:`to_json` wrote."""
         d = len(document["mean"])
         return Normal(np.array(document["mean"], dtype=float), np.array(document["cov"], dtype=float).reshape(d, d))
+
+
+def _moments(latent: Latent, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Weight, mean and weighted sum of squares about it of each coordinate's observed values, (d,) each."""
+    count, mean, spread = np.zeros((3, latent.points.shape[1]))
+    for j, observed in enumerate(latent.observed.T):
+        seen = observed & (weights > 0)
+        w, z = weights[seen], latent.points[:, j][seen]
+        # A used cell of the column is subtracted before sums are taken: moments of mean 1e7, sd 1 would cancel.
+        anchor = z[0]
+        z -= anchor
+        count[j] = w.sum()
+        shift = w @ z / count[j]
+        z -= shift
+        mean[j], spread[j] = anchor + shift, w @ z**2
+    return count, mean, spread
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,6 +160,10 @@ class MVNProblem:
     def _ill_conditioned_table(self) -> Rows:
         return self.table.covariance_form(self.patterns)
 
+    def _planned(self, eigenvalues: np.ndarray) -> Rows:
+        """The rows in the forms that a covariance matrix with these eigenvalues allows."""
+        return self.table if eigenvalues[-1] < _ILL * eigenvalues[0] else self._ill_conditioned_table
+
     def expect(self, params: Normal) -> tuple[Statistics, float]:
         """E-step; raises ``numpy.linalg.LinAlgError`` where Σ is not positive definite."""
         d = len(params.mean)
@@ -157,7 +173,7 @@ class MVNProblem:
             raise np.linalg.LinAlgError(msg)
         precision = (vectors / values) @ vectors.T
         logdet = float(np.log(values).sum())
-        table = self.table if values[-1] < _ILL * values[0] else self._ill_conditioned_table
+        table = self._planned(values)
         first, second, filled = np.zeros(d), np.zeros((d, d)), np.zeros((d, d))
         variance, solved = np.zeros(d * d), np.zeros(d * d)
         minus2, covariance_count = self.constant, 0.0
@@ -222,6 +238,28 @@ class MVNProblem:
         if not (np.diag(params.cov) > _SINGULAR**2).all():
             return True
         return bool(np.linalg.eigvalsh(_correlation(params.cov))[0] < _SINGULAR)
+
+    @cached_property
+    def information_cost(self) -> float:
+        """How many E-steps as long as one :meth:`information` takes, roughly."""
+        return cost(self.table)
+
+    def information(self, params: Normal, statistics: Statistics) -> np.ndarray:
+        """Observed information per row (p, p): minus the Hessian of the log posterior in the chart laid at ``params``."""
+        d, n = len(params.mean), statistics.count
+        factor = np.linalg.cholesky(params.cov)
+        table = self._planned(np.linalg.eigvalsh(params.cov))
+        information = observed_information(table, params.mean, params.cov, factor)
+        # The chart is not linear: where the gradient in Σ is not 0 it adds -tr(G (EF + FE))/2, G = ½(T₂ - divisor I).
+        white = np.linalg.solve(factor, np.linalg.solve(factor, statistics.second).T)
+        bend = -(white - n * np.eye(d)) / 2
+        if self.prior is not None:
+            ridge = np.linalg.solve(factor, np.linalg.solve(factor, self.prior.df * np.diag(self.delta)).T)
+            divisor = self.prior.df + self.prior.extra(d)
+            bend += ridge - (ridge - divisor * np.eye(d)) / 2
+            information[d:, d:] -= divisor * np.eye(d * (d + 1) // 2)
+        result: np.ndarray = (information + curvature(bend)) / n
+        return result
 
     def natural(self, params: Normal) -> Normal:
         """``params`` in the units of the latent coordinates."""

@@ -1,0 +1,61 @@
+r"""The slowest directions of EM, by Lanczos on its Jacobian J, known by products with a vector only.
+
+In a problem's chart J is symmetric: the fractions of missing information are its eigenvalues, and the largest is the
+rate of EM. A product costs one E-step. Power iteration, as the EM iterates themselves are, cannot separate the largest
+eigenvalue from its neighbours where all are near 1; Lanczos can, and full reorthogonalisation keeps its vectors from
+repeating themselves (Parlett 1998, https://doi.org/10.1137/1.9781611971163, chapter 13).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Ritz", "lanczos"]
+
+_SETTLED = 1e-3  # length of the largest pair's residual, relative to 1 - its value, at which it is believed
+_LEAST = 1e-7  # 1 - value below this is not told from 0
+_EXHAUSTED = 1e-10  # length of a new direction that only rounding has left
+_SEED = 0  # of the start: it decides nothing but the last digits, and must be the same in every run
+
+
+@dataclass(frozen=True, eq=False)
+class Ritz:
+    """Approximate eigenpairs of J, the largest last."""
+
+    values: np.ndarray  # (k,) ascending
+    vectors: np.ndarray  # (p, k), orthonormal
+    settled: bool  # whether the last pair is accurate
+    products: int
+
+
+def lanczos(product: Callable[[np.ndarray], np.ndarray], size: int, budget: int) -> Ritz:
+    """Eigenpairs of a symmetric J (p, p), p = ``size`` > 0, from at most ``budget`` > 0 products (p,) -> (p,) with it.
+
+    Equal eigenvalues are found once, with a vector of their common space. Whatever ``product`` raises passes through.
+    """
+    basis = np.empty((size, 0))
+    diagonal: list[float] = []
+    beside: list[float] = []
+    new = np.random.default_rng(_SEED).standard_normal(size)
+    new /= np.linalg.norm(new)
+    while True:
+        basis = np.column_stack([basis, new])
+        image = product(new)
+        diagonal.append(float(new @ image))
+        for _ in range(2):  # once leaves rounding errors of the size of what was cancelled
+            image = image - basis @ (basis.T @ image)
+        length = float(np.linalg.norm(image))
+        t = np.diag(diagonal) + np.diag(beside, 1) + np.diag(beside, -1)
+        values, within = np.linalg.eigh(t)
+        residual = length * abs(float(within[-1, -1]))
+        settled = residual <= _SETTLED * max(1 - float(values[-1]), _LEAST) or length <= _EXHAUSTED
+        if settled or len(diagonal) == min(budget, size):
+            return Ritz(values, basis @ within, bool(settled or len(diagonal) == size), len(diagonal))
+        beside.append(length)
+        new = image / length
