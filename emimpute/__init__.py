@@ -10,7 +10,7 @@
 3    1.81    80.0
 """
 
-from emimpute._impute import fit, impute
+from emimpute._impute import bind, fit, impute
 from emimpute.errors import (
     ColumnError,
     ColumnWarning,
@@ -41,6 +41,7 @@ __all__ = [
     "IdentificationWarning",
     "PluginError",
     "PluginWarning",
+    "bind",
     "coverage",
     "fit",
     "impute",

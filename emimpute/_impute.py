@@ -15,15 +15,18 @@ from emimpute import _frames
 from emimpute._threads import single_threaded
 from emimpute.choosing import Choice, choose
 from emimpute.em import Iterate, Stop, iterates
+from emimpute.em.starts import Agreement, compare
 from emimpute.errors import ColumnError, EMImputeError, IdentificationError, named
 from emimpute.identification import Finding, examine, null_space
 from emimpute.inference.complete import Law, complete
 from emimpute.kinds.reading import missing
 from emimpute.models import priors, registry
+from emimpute.models.edge import bounded
 from emimpute.models.mvn import Normal
-from emimpute.results.describe import describe, not_converged, refusal
+from emimpute.results.describe import agreed, describe, not_converged, refusal
 from emimpute.results.fit import Fit
 from emimpute.results.problems import warn_of
+from emimpute.results.progress import check_progress, watching
 from emimpute.results.report import LOG, check_report, tell
 from emimpute.results.trace import trace
 
@@ -34,13 +37,14 @@ if TYPE_CHECKING:
 
     from emimpute.kinds.base import Kind
     from emimpute.latent import Latent
-    from emimpute.models.base import Model
+    from emimpute.models.base import Model, Problem
     from emimpute.models.priors import Prior
+    from emimpute.results.progress import Progress, Watch
     from emimpute.results.report import Report
 
     Kinds = Mapping[Any, str | Kind | type[Kind]]
 
-__all__ = ["fit", "impute"]
+__all__ = ["bind", "fit", "impute"]
 
 
 def fit(
@@ -51,9 +55,12 @@ def fit(
     model: str | Model = "mvn",
     prior: str | float | Prior | None = "fallback",
     weights: Any = None,
+    starts: int = 1,
     tol: float = 1e-6,
     max_iter: int = 1000,
+    rng: int | np.random.Generator | None = None,
     report: Report = None,
+    progress: Progress = False,
 ) -> Fit:
     """Learn the joint distribution of the columns of ``df`` by EM, from every observed cell.
 
@@ -75,15 +82,24 @@ def fit(
     weights
         Label, Series or array of case weights: a row of weight 2 counts as two rows. A label's column takes no part in
         the model.
+    starts
+        Runs of EM: the first from the usual start, the others from random ones. The highest maximum is kept (the
+        usual one, unless another is higher), and ``problems`` tells how far they agreed.
     tol
         The largest estimated distance to the maximiser at which EM stops: the length of L⁻¹Δμ and the Frobenius norm of
         L⁻¹ΔΣL⁻ᵀ, where Σ = LLᵀ. It bounds the error of means in sd, of correlations, and of filled cells in
         conditional sd.
     max_iter
-        E-steps at most.
+        E-steps at most, for each start.
+    rng
+        What seeds the random starts: None, an int or a Generator.
     report
         How to tell how it went. None: one warning if something is wrong, and always a line in the log ``emimpute``.
         True prints the summary besides; a function receives the Fit; a path ending in .txt, .html or .json is written.
+    progress
+        True shows how far it is and about how many E-steps are left: with tqdm if that is installed, else in the log
+        ``emimpute``. A function receives each :class:`emimpute.em.Iterate`, its ``params`` in the columns' units;
+        what it raises ends the fit.
 
     Returns
     -------
@@ -113,7 +129,7 @@ def fit(
     (True, 5.986)
     """
     df = _frames.check(df)
-    how = _settings(model, prior, tol, max_iter, report)
+    how = _settings(model, prior, tol, max_iter, report, progress=progress, seeds=_seeds(starts, _generator(rng)))
     row_weights, taken = _frames.row_weights(df, weights)
     choice = choose(_learnable(df, row_weights), columns, kinds, taken)
     if not choice.positions:
@@ -135,10 +151,12 @@ def impute(
     where: Any = None,
     sample: bool = False,
     indicator: bool | str = False,
+    starts: int = 1,
     tol: float = 1e-6,
     max_iter: int = 1000,
     rng: int | np.random.Generator | None = None,
     report: Report = None,
+    progress: Progress = False,
 ) -> pd.DataFrame:
     """Fill the gaps of ``df`` by their conditional expectations under the fitted joint distribution.
 
@@ -148,7 +166,7 @@ def impute(
     ----------
     df
         The data; never changed.
-    columns, kinds, model, prior, weights, tol, max_iter, report
+    columns, kinds, model, prior, weights, starts, tol, max_iter, report, progress
         As in :func:`fit`.
     fill
         Labels of the columns to fill (default: all of the model); the others only inform them.
@@ -160,7 +178,7 @@ def impute(
         True or a suffix adds, for each filled column, a boolean column that says which cells were filled (suffix
         ``"_imputed"``).
     rng
-        What seeds the draws: None, an int or a Generator.
+        What seeds the random starts and the draws: None, an int or a Generator.
 
     Returns
     -------
@@ -181,8 +199,8 @@ def impute(
     [2.1, 3.9, 6.2, 7.93, 9.8]
     """
     df = _frames.check(df)
-    how = _settings(model, prior, tol, max_iter, report)
-    suffix, generator = _suffix(indicator), _generator(rng) if sample else None
+    suffix, generator = _suffix(indicator), _generator(rng)
+    how = _settings(model, prior, tol, max_iter, report, progress=progress, seeds=_seeds(starts, generator))
     row_weights, taken = _frames.row_weights(df, weights)
     allowed = _frames.cells_to_fill(df, where)
     wanted = None if fill is None else _frames.positions(df, fill, "fill=")
@@ -200,11 +218,48 @@ def impute(
         return _frames.own(df)
 
     learned, latent = _learn(df, choice, row_weights, how, keep=callable(report))
-    done, filled = complete(learned.law, df, latent=latent, fill=wanted, where=allowed, rng=generator)
+    done, filled = complete(
+        learned.law, df, latent=latent, fill=wanted, where=allowed, rng=generator if sample else None
+    )
     if suffix is not None:
         done = _frames.add_indicators(done, filled, suffix)
     tell(learned, report, left)
     return done
+
+
+def bind(
+    df: pd.DataFrame,
+    *,
+    columns: Any = None,
+    kinds: Kinds | None = None,
+    model: str | Model = "mvn",
+    prior: str | float | Prior | None = None,
+    weights: Any = None,
+) -> Problem:
+    """The problem of fitting ``df``, for :func:`emimpute.em.iterates`: the way to watch or steer a run by hand.
+
+    Parameters are as in :func:`fit`, but nothing is examined beforehand, and no ridge steps in. An iterate's ``params``
+    are in coordinates of the problem's own; ``problem.natural(params)`` has them in the columns' units, one coordinate
+    for each column that takes part, in the frame's order. Raises ColumnError and EMImputeError as :func:`fit` does.
+
+    Examples
+    --------
+    >>> import pandas as pd, emimpute
+    >>> df = pd.DataFrame({"x": [1.0, 2.0, 3.0, 4.0, 5.0], "y": [2.1, 3.9, 6.2, None, 9.8]})
+    >>> problem = emimpute.bind(df)
+    >>> *_, last = emimpute.em.iterates(problem)
+    >>> problem.natural(last.params).mean.round(3)
+    array([3.   , 5.986])
+    """
+    df = _frames.check(df)
+    chosen, _ = priors.resolve(prior)
+    row_weights, taken = _frames.row_weights(df, weights)
+    choice = choose(_learnable(df, row_weights), columns, kinds, taken)
+    if not choice.table.coordinates.size:
+        raise choice.nothing_to_learn()
+    latent = choice.table.encode(df, choice.positions)
+    _check_spread(latent, choice.table.coordinates)
+    return registry.get(model).bind(latent, row_weights, chosen)
 
 
 @dataclass(frozen=True, eq=False)
@@ -216,6 +271,8 @@ class _Settings:
     may_fall_back: bool  # whether the weak ridge may replace maximum likelihood where that fails
     tol: float
     max_iter: int
+    progress: Progress
+    seeds: tuple[int, ...]  # of the random starts, one for each
 
 
 @dataclass(frozen=True, eq=False)
@@ -230,20 +287,21 @@ class _Sample:
 
 @dataclass(frozen=True, eq=False)
 class _Run:
-    """EM under one prior, from start to stop."""
+    """EM under one prior, from the start that is kept to its stop."""
 
     params: Any  # in the units of the coordinates
     nobs: float
     prior: Prior | None
     history: list[Iterate]
+    undetermined: list[tuple[int, ...]]  # coordinates whose covariances a flat likelihood leaves open
+    ends: tuple[Iterate, ...]  # of every start
+    agreement: Agreement | None  # of several starts
+    esteps: int  # of all starts, and of earlier runs of the same fit
+    checks: int  # likewise
 
     @property
     def last(self) -> Iterate:
         return self.history[-1]
-
-    @property
-    def unbounded(self) -> bool:
-        return self.last.stop is Stop.UNBOUNDED
 
 
 @single_threaded
@@ -256,23 +314,28 @@ def _learn(
     counted = latent if weights is None else latent.take(np.flatnonzero(weights > 0))
     _check_spread(counted, table.coordinates)
     sample = _Sample(latent, weights, table.coordinates, int(counted.observed.any(axis=1).sum()))
-    run, found = _maximize(sample, examine(counted), how) if len(sample.labels) else (_constants_only(len(df)), [])
+    with watching(how.progress, how.tol) as watch:
+        run, found = (
+            _maximize(sample, examine(counted), how, watch) if len(sample.labels) else (_constants_only(len(df)), [])
+        )
 
     stop = run.last.stop or Stop.MAX_ITER
-    if run.prior is None and any(f.flat for f in found) and (stop.success or stop is Stop.STALLED):
+    if run.prior is None and any(f.flat for f in found) and (stop.success or stop in _ONE_OF_MANY):
         stop = Stop.FLAT  # one maximum of many; how far it is has no meaning, which may read as stalled
     helped = how.may_fall_back and run.prior is not None
     warned = helped or run.prior is None  # whoever chose a prior has seen to what it is for
     findings = [*describe(found, sample.labels, sample.rows, helped=helped, warned=warned), *choice.problems]
-    if not stop.success:
+    if run.agreement is not None and stop is not Stop.FLAT:
+        findings.insert(0, agreed(run.agreement, run.ends, stop))
+    if not stop.success and stop is not Stop.SEVERAL_MAXIMA:
         findings.insert(0, not_converged(stop, run.last, how.tol))
     learned = Fit(
         law=Law(table, how.model, run.params),
         nobs=int(run.nobs) if run.nobs.is_integer() else run.nobs,
         loglik=run.last.loglik,
         logpost=run.last.logpost,
-        n_iter=run.last.esteps,
-        n_check=run.last.checks,
+        n_iter=run.esteps,
+        n_check=run.checks,
         stop=stop,
         prior=run.prior,
         tol=how.tol,
@@ -281,11 +344,12 @@ def _learn(
         gaps=tuple(int(missing(df.iloc[:, i]).sum()) for i in choice.positions),
         rows=len(df),
         data=_frames.own(df) if keep else None,
+        weights=weights if keep else None,
     )
     return learned, latent
 
 
-def _maximize(sample: _Sample, found: list[Finding], how: _Settings) -> tuple[_Run, list[Finding]]:
+def _maximize(sample: _Sample, found: list[Finding], how: _Settings, watch: Watch | None) -> tuple[_Run, list[Finding]]:
     """Run EM under the prior asked for, or where there is none and maximum likelihood fails, under the weak ridge.
 
     Returns the run and all that was found by then. Raises IdentificationError where the weak ridge may not help.
@@ -293,43 +357,84 @@ def _maximize(sample: _Sample, found: list[Finding], how: _Settings) -> tuple[_R
     hopeless = any(f.unbounded or (f.flat and how.may_fall_back) for f in found)
     spent = None
     if how.prior is not None or not hopeless:
-        run = _run(sample, how.prior, how)
-        if how.prior is not None or not run.unbounded:
+        run = _run(sample, how.prior, how, watch)
+        stop = run.last.stop
+        if how.prior is not None or stop not in {Stop.UNBOUNDED, Stop.SINGULAR, Stop.FLAT}:
             return run, found
-        singular = null_space(run.params.cov, _DEPENDENT)
-        found = [*found, *(Finding("dependent", group, unbounded=True) for group in singular)]
-        spent = run.last
+        if stop is Stop.FLAT:
+            found = [*found, *(Finding("undetermined", group, flat=True) for group in run.undetermined)]
+        else:
+            name, unbounded = ("dependent", True) if stop is Stop.UNBOUNDED else ("incompatible", False)
+            singular = null_space(run.params.cov, _DEPENDENT)
+            found = [*found, *(Finding(name, group, unbounded=unbounded) for group in singular)]
+        if stop is not Stop.UNBOUNDED and not how.may_fall_back:
+            return run, found
+        spent = run
     if not how.may_fall_back:
         raise IdentificationError(refusal(found, sample.labels, sample.rows))
-    return _run(sample, priors.FALLBACK, how, spent), found
+    return _run(sample, priors.FALLBACK, how, watch, spent), found
 
 
-def _run(sample: _Sample, prior: Prior | None, how: _Settings, spent: Iterate | None = None) -> _Run:
-    """One run of EM; what an earlier run has ``spent`` counts in its E-steps."""
+def _run(sample: _Sample, prior: Prior | None, how: _Settings, watch: Watch | None, spent: _Run | None = None) -> _Run:
+    """EM from every start; what an earlier run has ``spent`` counts in the E-steps."""
     problem: Any = how.model.bind(sample.latent, sample.weights, prior)
     esteps, checks = (0, 0) if spent is None else (spent.esteps, spent.checks)
-    history: list[Iterate] = []
-    for iterate in iterates(problem, tol=how.tol, max_iter=max(how.max_iter - esteps, 1)):
-        params = iterate.params
-        history.append(replace(iterate, params=None, esteps=iterate.esteps + esteps, checks=iterate.checks + checks))
-    return _Run(problem.natural(params), float(problem.rows), prior, history)
+    seeds = (None, *how.seeds)
+    ends: list[Iterate] = []
+    histories: list[list[Iterate]] = []
+    for number, seed in enumerate(seeds):
+        start = None if seed is None else problem.start(np.random.default_rng(seed))
+        left = how.max_iter if spent is None else how.max_iter - spent.ends[min(number, len(spent.ends) - 1)].esteps
+        name = _name_of_run(number, len(seeds), ridge=spent is not None)
+        history: list[Iterate] = []
+        for iterate in iterates(problem, tol=how.tol, max_iter=max(left, 1), start=start):
+            end = iterate
+            counted = replace(iterate, params=None, esteps=iterate.esteps + esteps, checks=iterate.checks + checks)
+            history.append(counted)
+            if watch is not None:
+                watch(replace(counted, params=problem.natural(iterate.params)), name)
+        esteps, checks = history[-1].esteps, history[-1].checks
+        ends.append(end)
+        histories.append(history)
+        if end.stop is Stop.NOTHING_MISSING:
+            break  # there is one maximum, and this is it
+    agreement = compare(problem, ends, how.tol) if len(ends) > 1 else None
+    kept = 0 if agreement is None else agreement.kept
+    history, params = histories[kept], ends[kept].params
+    stop = ends[kept].stop
+    if stop is Stop.UNBOUNDED and prior is None and bounded(problem, params):
+        stop = Stop.SINGULAR
+    if agreement is not None and agreement.level > 1 and stop is Stop.CONVERGED:
+        stop = Stop.SEVERAL_MAXIMA
+    history[-1] = replace(history[-1], stop=stop)
+    undetermined = problem.undetermined(params) if stop is Stop.FLAT else []
+    nobs = float(problem.rows)
+    return _Run(problem.natural(params), nobs, prior, history, undetermined, tuple(ends), agreement, esteps, checks)
+
+
+def _name_of_run(number: int, starts: int, *, ridge: bool) -> str:
+    """What a watcher shows."""
+    return "EM" + (" with a weak ridge" if ridge else "") + (f", start {number + 1} of {starts}" if starts > 1 else "")
 
 
 def _constants_only(rows: int) -> _Run:
     """Where no column needs a coordinate there is no distribution to learn but that of nothing."""
     nothing = Normal(np.zeros(0), np.zeros((0, 0)))
     done = Iterate(None, 0.0, 0.0, 0.0, 0.0, float("nan"), 0, accelerated=False, checks=0, stop=Stop.NOTHING_MISSING)
-    return _Run(nothing, float(rows), None, [done])
+    return _Run(nothing, float(rows), None, [done], [], (done,), None, 0, 0)
 
 
-def _settings(model: Any, prior: Any, tol: Any, max_iter: Any, report: object) -> _Settings:
+def _settings(
+    model: Any, prior: Any, tol: Any, max_iter: Any, report: object, *, progress: Any, seeds: tuple[int, ...]
+) -> _Settings:
     check_report(report)
+    check_progress(progress)
     if isinstance(tol, bool) or not isinstance(tol, Real) or not 0 < float(tol) < np.inf:
         raise EMImputeError(f"tol= is a number above 0, in sd units, and this one is {tol!r}.")
     if isinstance(max_iter, bool) or not isinstance(max_iter, Integral) or max_iter < 1:
         raise EMImputeError(f"max_iter= is a whole number of E-steps, 1 or more, and this one is {max_iter!r}.")
     chosen, may_fall_back = priors.resolve(prior)
-    return _Settings(registry.get(model), chosen, may_fall_back, float(tol), int(max_iter))
+    return _Settings(registry.get(model), chosen, may_fall_back, float(tol), int(max_iter), progress, seeds)
 
 
 def _suffix(indicator: object) -> str | None:
@@ -346,6 +451,14 @@ def _generator(rng: Any) -> np.random.Generator:
         return np.random.default_rng(rng)
     except (TypeError, ValueError) as error:
         raise EMImputeError(f"rng= is None, an int or a numpy Generator, and this one is {rng!r}.") from error
+
+
+def _seeds(starts: Any, generator: np.random.Generator) -> tuple[int, ...]:
+    """A seed for each start but the first; drawn before anything else, so that nothing else depends on them."""
+    if isinstance(starts, bool) or not isinstance(starts, Integral) or starts < 1:
+        raise EMImputeError(f"starts= is a whole number of starts, 1 or more, and this one is {starts!r}.")
+    more = int(starts) - 1
+    return tuple(generator.integers(2**63, size=more).tolist()) if more else ()  # a single start draws nothing
 
 
 def _learnable(df: pd.DataFrame, weights: np.ndarray | None) -> pd.DataFrame:
@@ -372,4 +485,5 @@ def _check_spread(latent: Latent, labels: pd.Index[Any]) -> None:
 
 
 _FAR = 1e140  # leaves room for a sum of squares
+_ONE_OF_MANY = {Stop.STALLED, Stop.SEVERAL_MAXIMA}  # how a run may end on a flat ridge of maxima
 _DEPENDENT = 1e-6  # variance, in correlation units, below which a diverged run has made a linear combination constant

@@ -21,7 +21,9 @@ def esteps(name: str, order: np.ndarray, **options) -> tuple[int, list]:
     case = load(name)
     history = []
     near = None
-    for iterate in iterates(MVN().bind(latent(case.frame.to_numpy(float)[:, order])), **options):
+    problem = MVN().bind(latent(case.frame.to_numpy(float)[:, order]))
+    # From an explicit start, so that the cases with monotone patterns are climbed as well, and not just solved.
+    for iterate in iterates(problem, start=problem.start(), **options):
         history.append(iterate)
         if near is None and iterate.loglik > case.loglik - 1e-6:
             near = iterate.esteps

@@ -291,7 +291,8 @@ def test_the_reported_distance_is_the_true_one(x, tol, prior, engine):
     """What the closing check measured is how far the point was at which it was made, within a factor of two."""
     problem = MVN().bind(latent(x), None, prior)
     best = run(problem, tol=1e-11, max_iter=5000)[-1]
-    *_, before, last = run(problem, tol=tol, engine=engine, max_iter=50_000)
-    assume(last.stop is Stop.CONVERGED and last.remaining > 1e-9)
+    history = run(problem, tol=tol, engine=engine, max_iter=50_000)
+    assume(history[-1].stop is Stop.CONVERGED and history[-1].remaining > 1e-9)
+    *_, before, last = history
     assert last.remaining < tol
     assert last.remaining / 2 < distance(before.params, best.params) < 2 * last.remaining

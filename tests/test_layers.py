@@ -40,6 +40,7 @@ ROOMS = {
         "results table inference em models kinds.base kinds.registry",
         "numpy pandas",
     ),  # restores by name
+    "results.progress": ("results em", "tqdm"),
     "table": ("_frames latent kinds.base", "numpy pandas"),
     "inference": ("_frames _threads table em models latent kinds.base kinds.reading", "numpy pandas scipy statsmodels"),
     "missingness": ("_frames kinds.reading latent", "numpy pandas"),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Ritz", "lanczos"]
 
-_SETTLED = 1e-3  # length of the largest pair's residual, relative to 1 - its value, at which it is believed
+_SETTLED = 1e-4  # length of the largest pair's residual, relative to 1 - its value, at which it is believed
 _LEAST = 1e-7  # 1 - value below this is not told from 0
 _EXHAUSTED = 1e-10  # length of a new direction that only rounding has left
 _SEED = 0  # of the start: it decides nothing but the last digits, and must be the same in every run
@@ -39,23 +39,25 @@ def lanczos(product: Callable[[np.ndarray], np.ndarray], size: int, budget: int)
 
     Equal eigenvalues are found once, with a vector of their common space. Whatever ``product`` raises passes through.
     """
-    basis = np.empty((size, 0))
+    limit = min(budget, size)
+    basis = np.empty((limit, size))
     diagonal: list[float] = []
     beside: list[float] = []
     new = np.random.default_rng(_SEED).standard_normal(size)
     new /= np.linalg.norm(new)
     while True:
-        basis = np.column_stack([basis, new])
+        k = len(diagonal) + 1
+        basis[k - 1] = new
         image = product(new)
         diagonal.append(float(new @ image))
         for _ in range(2):  # once leaves rounding errors of the size of what was cancelled
-            image = image - basis @ (basis.T @ image)
+            image = image - (basis[:k] @ image) @ basis[:k]
         length = float(np.linalg.norm(image))
         t = np.diag(diagonal) + np.diag(beside, 1) + np.diag(beside, -1)
         values, within = np.linalg.eigh(t)
         residual = length * abs(float(within[-1, -1]))
         settled = residual <= _SETTLED * max(1 - float(values[-1]), _LEAST) or length <= _EXHAUSTED
-        if settled or len(diagonal) == min(budget, size):
-            return Ritz(values, basis @ within, bool(settled or len(diagonal) == size), len(diagonal))
+        if settled or k == limit:
+            return Ritz(values, basis[:k].T @ within, bool(settled or k == size), k)
         beside.append(length)
         new = image / length

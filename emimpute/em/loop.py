@@ -30,6 +30,7 @@ _TRIES = 6  # shortenings of a step before the EM step replaces it
 _MEMORY = 30  # steps remembered; 10 was much worse where p is close to n (measured)
 _PATIENCE = 10  # E-steps of a run before the whole information is computed, and between two such, where that is cheap
 _EXACT = 1e-13  # a gradient as long as rounding alone would leave
+_SOLVED = 1e-9  # the same where a closed form was computed from ill-conditioned data
 _CHECK = 200  # E-steps that one closing check may cost
 _DIFFERENCE = 1e-6  # length of the displacement for a directional derivative
 _HALVINGS = 12  # of the step that leaves a saddle
@@ -47,6 +48,8 @@ class _Problem(Protocol):
     def rows(self) -> float: ...
     @property
     def closed(self) -> bool: ...
+    @property
+    def solution(self) -> Any: ...
     def start(self) -> Any: ...
     def expect(self, params: Any) -> tuple[Any, float]: ...
     def maximize(self, statistics: Any) -> Any: ...
@@ -89,15 +92,14 @@ def iterates(
     E-steps, those of closing checks apart.
     """
     search = _Search(problem, max_iter, accelerate=engine == "lbfgs")
-    start = problem.start() if start is None else start
+    # Plain EM is asked for to be watched; only where it has nothing to do it is spared, too.
+    solution = problem.solution if start is None and (search.accelerate or problem.closed) else None
+    start = problem.start() if start is None and solution is None else start if solution is None else solution
     if not search.begin(start):
         nan = float("nan")
         yield Iterate(start, nan, nan, 0.0, nan, nan, search.esteps, False, 0, Stop.UNBOUNDED)
         return
-    if problem.closed and max_iter > 1:
-        yield search.iterate()
-        search.advance()
-        search.remaining = 0.0
+    if solution is not None and search.solved(tol):
         yield search.iterate(Stop.UNBOUNDED if search.broken else Stop.NOTHING_MISSING)
         return
     target = tol
@@ -203,6 +205,11 @@ class _Search:
         else:
             self.remaining = float("inf")
         return self.remaining
+
+    def solved(self, tol: float) -> bool:
+        """Whether the gradient is gone, so that nothing is left to do but for rounding."""
+        self.remaining = self.chart.distance(self.at.gradient)
+        return self.broken or self.remaining < min(tol, _SOLVED)
 
     def advance(self) -> bool:
         """Go to a better point, by a quasi-Newton step if one is found, else by the EM step; False if there is none."""

@@ -64,15 +64,14 @@ def cells(law: Law, df: pd.DataFrame) -> pd.DataFrame:
     Estimates are on the column's own scale and not rounded; rows in the order of the frame, then of the columns.
     """
     positions = law.table.match(df)
-    latent = law.table.encode(df, positions)
-    mean, var = law.model.complete(law.params, latent, variance=True)
+    gaps = [np.flatnonzero(missing(df.iloc[:, i])) for i in positions]
+    laws = _holes(law, law.table.encode(df, positions), gaps, variance=True)
     parts = []
-    for place, (i, coding, span) in enumerate(zip(positions, law.table.codings, latent.spans, strict=True)):
-        like = df.iloc[:, i]
-        rows = np.flatnonzero(missing(like))
+    for place, (i, coding, rows) in enumerate(zip(positions, law.table.codings, gaps, strict=True)):
         if not len(rows):
             continue
-        said = coding.summarize(mean[rows, span], _covariances(var, rows, span), like)
+        like = df.iloc[:, i]
+        said = coding.summarize(*laws[place], like)
         part = pd.DataFrame({name: pd.Series(values) for name, values in said.items()})
         label = np.empty(len(rows), dtype=object)
         label[:] = df.columns[[i]].tolist() * len(rows)
@@ -101,20 +100,35 @@ def _values(
 ) -> dict[int, Any]:
     """Legal cells (r,) for the r True ones of each mask, by position."""
     variance = rng is None and any(coding.width for coding in law.table.codings if coding.uses_variance)
-    mean, var = law.model.complete(law.params, latent, variance=variance, rng=rng)
+    gaps = [np.flatnonzero(masks[i]) if i in masks else np.zeros(0, dtype=int) for i in positions]
+    laws = _holes(law, latent, gaps, variance=variance, rng=rng)
     found = {}
-    for i, coding, span in zip(positions, law.table.codings, latent.spans, strict=True):
+    for i, coding, (z, var) in zip(positions, law.table.codings, laws, strict=True):
         if i in masks:
-            like, rows = df.iloc[:, i], np.flatnonzero(masks[i])
-            z = mean[rows, span]
-            found[i] = coding.expect(z, _covariances(var, rows, span), like) if rng is None else coding.decode(z, like)
+            like = df.iloc[:, i]
+            found[i] = coding.expect(z, var, like) if rng is None else coding.decode(z, like)
     return found
 
 
-def _covariances(var: np.ndarray | None, rows: np.ndarray, span: slice) -> np.ndarray:
-    """Conditional covariances (r, k, k) of one column's coordinates in some rows; zeros where nobody asked for them."""
-    width = span.stop - span.start
-    out = np.zeros((len(rows), width, width))
-    if var is not None:
-        out[:, range(width), range(width)] = var[rows, span]
-    return out
+def _holes(
+    law: Law,
+    latent: Latent,
+    gaps: Sequence[np.ndarray],
+    *,
+    variance: bool,
+    rng: np.random.Generator | None = None,
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Means or draws (r, k) and covariances (r, k, k) of each column's coordinates in the r rows of its ``gaps``.
+
+    Rows are worked on in blocks, so nothing as large as the table is made. Covariances nobody asked for are zeros.
+    """
+    widths = [span.stop - span.start for span in latent.spans]
+    laws = [(np.empty((len(rows), k)), np.zeros((len(rows), k, k))) for rows, k in zip(gaps, widths, strict=True)]
+    for first, block in latent.blocks():
+        mean, var = law.model.complete(law.params, block, variance=variance, rng=rng)
+        for rows, span, k, (means, covariances) in zip(gaps, latent.spans, widths, laws, strict=True):
+            here = slice(*np.searchsorted(rows, (first, first + len(mean))))
+            means[here] = mean[rows[here] - first, span]
+            if var is not None:
+                covariances[here, range(k), range(k)] = var[rows[here] - first, span]
+    return laws

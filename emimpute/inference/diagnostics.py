@@ -13,7 +13,9 @@ Where I can be had in closed form it is; where that is too much, Lanczos finds t
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+import textwrap
+from dataclasses import dataclass
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,27 +23,29 @@ import pandas as pd
 
 from emimpute._threads import single_threaded
 from emimpute.em.lanczos import lanczos
-from emimpute.em.newton import newton_step
+from emimpute.em.newton import newton_step, whole_newton_step
 from emimpute.errors import EMImputeError, shown
-from emimpute.models.information import cost, observed_information
-from emimpute.models.mvn import MVNProblem, Normal
+from emimpute.models.mvn import MVNProblem, Normal, Statistics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
 
     from emimpute.inference.complete import Law
     from emimpute.models.mvn import MVNChart
 
 __all__ = ["Diagnostics", "Ran", "diagnose"]
 
-_PARAMETERS = 1500  # of the closed form at most,
+_PARAMETERS = 1900  # of the closed form at most (60 columns; .4 GB, 4 s),
 _COST = 1e11  # and multiplications: some ten seconds
 _BUDGET = 300  # E-steps that Lanczos may cost, and as many the Newton step
+_APART = 1e-6  # length of a displacement for a directional derivative, where rounding does not ask for more
 _FLAT = 1e-7  # information, relative to the complete data's, that is not told from 0
 _TIED = 1e-6  # fractions that are taken for equal
 _ROUNDING = 1e-12  # fractions that are 0
-_BETWEEN = 1e-4  # squared share of a flat direction from which a parameter counts as part of it
+_PART = 1e-8  # squared correlation with the flat directions from which a parameter is one that the data leave open
+_NEAR = 0.1  # correlation below which a parameter says little about a function
 _LISTED = 5  # parameters that the screen shows
+_WIDTH = 100  # characters of a line of text
 _NAN = float("nan")
 
 
@@ -52,26 +56,29 @@ class Diagnostics:
     Attributes
     ----------
     rate
-        Largest fraction of missing information: the factor by which plain EM shortens the distance in a step, at last.
+        Largest fraction of missing information: the factor by which plain EM, near the end, shortens the distance in
+        an E-step. NaN where the point is no maximum.
     worst
-        The parameter that the worst linear function is mostly about, in words: ``the mean of 'x'``.
+        The worst linear function, which EM learns last, by the parameter that is nearest to it, in words: ``the mean
+        of 'x'``; empty where there is none.
     parameters
         A row for each mean ``("mean", x, "")`` and covariance ``("cov", x, y)`` (lower triangle column by column;
         variances are ``("cov", x, x)``), and three columns:
 
         - ``missing_information``: 1 - (squared standard error without gaps) / (squared standard error), NaN where it
           was not computed, 1 where the data do not determine the parameter;
-        - ``coefficient``: of the worst linear function, in the units of the data, so that with no gaps its standard
-          error would be 1;
-        - ``correlation``: of the parameter's estimate with the worst linear function's, if there were no gaps.
+        - ``coefficient``: of the worst linear function, in the units of the data, scaled so that its standard error
+          would be 1 without gaps;
+        - ``correlation``: of the parameter's estimate with the worst linear function's, as it would be without gaps.
     score
-        Length of the gradient of the log posterior, per row, in the chart: what one more EM step would move.
+        Length of the gradient of the log posterior, per row, in the chart: about what one more EM step would move.
     definite
         Whether the observed information is positive definite, as it is at a proper maximum.
     condition
-        Its condition number, the complete-data information taken for the unit.
+        Its condition number, the complete-data information taken for the unit; infinite where it is not definite.
     remaining
-        Distance of the point from the maximum by the Newton step, in the unit of ``tol`` (sd, correlations).
+        Distance of the point from the maximum by the Newton step, in the unit of ``tol`` (sd, correlations); NaN where
+        it is unknown.
     n_check, n_iter
         E-steps of the fit spent on closing checks, and all others.
     esteps_saved
@@ -99,28 +106,39 @@ class Diagnostics:
         return self.parameters["missing_information"].copy()
 
     def to_frame(self) -> pd.DataFrame:
-        """A row for each number: value, meaning. (What is said of single parameters is in ``parameters``.)"""
-        rows = {name: (getattr(self, name), meaning) for name, meaning in _MEANINGS.items()}
-        frame = pd.DataFrame.from_dict(rows, orient="index", columns=["value", "meaning"], dtype=object)
-        return frame.rename_axis("diagnostic")
+        """A row for each number: value, meaning; what is said of single parameters is in ``parameters``."""
+        rows = [(name, getattr(self, name), meaning) for name, meaning in _MEANINGS.items()]
+        return pd.DataFrame(rows, columns=["diagnostic", "value", "meaning"], dtype=object).set_index("diagnostic")
 
     def __repr__(self) -> str:
-        said = [f"{name:<13} {_written(value):<13} {meaning}" for name, value, meaning in self.to_frame().itertuples()]
-        known = self.missing_information.dropna()
-        largest = known.iloc[np.argsort(-known.to_numpy(), kind="stable")[:_LISTED]]
-        listed = [f"{fraction:>8.4f}  {_words(*key)}" for key, fraction in largest.items()]  # type: ignore[misc]
-        if listed:
-            listed = ["", "The largest fractions of missing information:", *listed]
-        return "\n".join([*said, *listed, *(["", *self.notes] if self.notes else [])])
+        said = [
+            f"{name:<13} {value}" if isinstance(value, str) else f"{name:<13} {_written(value):<13} {meaning}"
+            for name, value, meaning in self.to_frame().itertuples()
+            if value != ""
+        ]
+        labels, fractions = _labels(self.parameters), self.parameters["missing_information"].to_numpy()
+        listed = [f"  {fractions[k]:.4f}      {_words(labels, k)}" for k in self._largest()]
+        title = ["Most missing information:"] if listed else []
+        wrapped = [textwrap.wrap(x, _WIDTH, subsequent_indent=" " * 14) for x in [*said, *title, *listed, *self.notes]]
+        return "\n".join(part for parts in wrapped for part in parts)
 
     def _repr_html_(self) -> str:
-        top = self.to_frame().assign(value=lambda frame: frame["value"].map(_written))
-        return str(top.to_html())
+        top = self.to_frame()
+        top["value"] = top["value"].map(_written)
+        notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
+        listed = self.parameters.iloc[self._largest()]
+        return f"<div>{top.to_html()}{listed.to_html() if len(listed) else ''}{notes}</div>"
+
+    def _largest(self) -> list[int]:
+        """The rows of ``parameters`` that miss most information."""
+        fractions = self.parameters["missing_information"].to_numpy()
+        order = np.argsort(-fractions, kind="stable")[:_LISTED]
+        return [int(k) for k in order if fractions[k] > 0]
 
 
 _MEANINGS = {
     "rate": "largest fraction of missing information: the rate of plain EM",
-    "worst": "what the worst linear function is mostly about",
+    "worst": "the parameter nearest to the worst linear function",
     "score": "length of the gradient, per row",
     "definite": "whether the observed information is positive definite",
     "condition": "of the observed information, relative to the complete data's",
@@ -150,123 +168,123 @@ def diagnose(
     ``dense`` chooses between the closed form and Lanczos; by default the cost does. Raises EMImputeError for models
     other than the normal distribution.
     """
-    index = _index(law.table.coordinates)
-    if not len(index):
-        return _of_nothing(index, ran, "No column has a parameter: there is nothing to learn.")
+    labels = law.table.coordinates.tolist()
+    index = _index(labels)
+    if not labels:
+        return _without(index, ran, "No column has a parameter: there is nothing to estimate.", known=True)
     latent = law.table.encode(df, law.table.match(df))
     problem = law.model.bind(latent, weights, prior)
     if not isinstance(problem, MVNProblem):
         msg = f"Diagnostics are known for the model 'mvn', and this fit has the model {law.model.name!r}."
         raise EMImputeError(msg)
-    try:
-        place = _Place.of(problem, law.params)
-        if problem.degenerate(place.params):
-            raise np.linalg.LinAlgError  # noqa: TRY301 (the same as if the algebra had noticed)
-        return _diagnose(place, index, ran, dense=dense)
-    except np.linalg.LinAlgError:
-        said = "The fit ended at the edge of the parameter space, where no information matrix exists."
-        return _of_nothing(index, replace(ran, converged=False), said)
-
-
-def _diagnose(place: _Place, index: pd.MultiIndex, ran: Ran, *, dense: bool | None) -> Diagnostics:
-    problem, d = place.problem, len(place.params.mean)
+    scale = problem.scale
+    params = Normal((law.params.mean - problem.centre) / scale, law.params.cov / np.outer(scale, scale))
+    edge = "The fit ended at the edge of the parameter space, where no information matrix exists."
+    if problem.degenerate(params):
+        return _without(index, ran, edge, known=False)
+    if problem.closed and ran.converged:
+        said = "No row with something observed has a gap: the estimate is known in closed form."
+        return _without(index, ran, said, known=True)
     if dense is None:
-        dense = len(index) <= _PARAMETERS and cost(problem.table) <= _COST
-    notes = [] if ran.converged else ["The fit did not converge: this is what it looks like from where it stopped."]
-    if problem.closed:
-        return replace(
-            _of_nothing(index, ran, "Nothing is missing."),
-            rate=0.0,
-            parameters=_table(index, missing_information=0.0),
-            score=float(np.linalg.norm(place.gradient)),
-            remaining=place.chart.distance(place.gradient),
-        )
-    found = _closed_form(place) if dense else _by_lanczos(place)
-    if not dense:
-        notes.append("The information is too large to be formed: fractions of single parameters are not computed.")
-    if not found.settled:
-        notes.append(f"Lanczos did not settle in {_BUDGET} E-steps: the rate is at least what is said.")
-    if found.saddle:
-        notes.append("The point is no maximum: the log posterior rises in some direction.")
-    elif found.flat.any():
-        notes.append("The data do not determine the worst linear function: along it the log posterior is flat.")
-    worst = found.worst(_cosines(place, found.vectors))
-    correlation = _cosines(place, worst[:, None])[:, 0]
-    most = _most(correlation)
-    sign = 1.0 if correlation[most] > 0 else -1.0
-    fractions = np.full(len(index), _NAN)
-    if dense and not found.saddle:
-        fractions = found.fractions(_cosines(place, found.vectors))
+        d, patterns = len(scale), len(problem.patterns.masks)
+        dense = len(index) <= _PARAMETERS and 2 * patterns * d**4 + 10 * len(index) ** 3 <= _COST
+    try:
+        place = _Place.of(problem, params)
+        return _diagnose(place, _closed_form(place) if dense else _by_lanczos(place), labels, ran)
+    except np.linalg.LinAlgError:
+        return _without(index, ran, edge, known=False)
+
+
+def _diagnose(place: _Place, found: _Spectrum, labels: Sequence[Any], ran: Ran) -> Diagnostics:
+    tied = found.tied
+    nearby = _cosines(place, found.vectors[:, tied])
+    nearest = _most(np.linalg.norm(nearby, axis=1))
+    # Among directions with the same information, the one nearest to a parameter.
+    mix = nearby[nearest] / np.linalg.norm(nearby[nearest])
+    correlation = nearby @ mix
+    fractions = _fractions(found, _cosines(place, found.vectors)) if found.whole and not found.saddle else _NAN
+    coefficients = _coefficients(place, found.vectors[:, tied] @ mix)
     return Diagnostics(
         rate=found.rate,
-        worst=_words(*index[most]),
-        parameters=_table(
-            index,
-            missing_information=fractions,
-            coefficient=sign * _coefficients(place, worst),
-            correlation=sign * correlation,
-        ),
+        worst=_words(labels, nearest),
+        parameters=_table(_index(labels), fractions, coefficients, correlation),
         score=float(np.linalg.norm(place.gradient)),
         definite=found.definite,
         condition=float(found.values[-1] / found.values[0]) if found.definite else float("inf"),
-        remaining=_NAN if found.saddle else _remaining(place, found, dense=dense),
+        remaining=_remaining(place, found),
         n_check=ran.n_check,
         n_iter=ran.n_iter,
-        esteps_saved=_plain(place, found, ran.tol) - ran.n_iter if found.definite and found.settled else _NAN,
-        notes=tuple(notes),
+        esteps_saved=_plain(place, found, ran.tol) - ran.n_iter if ran.converged and found.definite else _NAN,
+        notes=tuple(_notes(found, ran, float(correlation[nearest]))),
     )
+
+
+def _notes(found: _Spectrum, ran: Ran, nearest: float) -> list[str]:
+    """What has to be said, given the correlation of the nearest parameter with the worst linear function."""
+    said = {
+        "The fit did not converge: all this is said of the point where it stopped.": not ran.converged,
+        "The point is no maximum: along the worst linear function the log posterior rises to both sides.": found.saddle,
+        "Along the worst linear function the log posterior is flat: the data do not determine it.": found.flat.any(),
+        "The information is too large to be formed: fractions of single parameters are not known.": not found.whole,
+        f"Lanczos did not settle in {_BUDGET} E-steps: the rate is at least what is said.": not found.settled,
+        "No single parameter says much about the worst linear function: see parameters['coefficient'].": nearest
+        < _NEAR,
+    }
+    return [note for note, holds in said.items() if holds]
 
 
 @dataclass(frozen=True, eq=False)
 class _Place:
-    """The point that is looked at, and a chart around it; p coordinates."""
+    """The point that is looked at, and a chart around it, of p coordinates."""
 
     problem: MVNProblem
     params: Normal  # standardised
+    statistics: Statistics
     chart: MVNChart
     gradient: np.ndarray  # (p,) at the origin of the chart
     apart: float  # length of a displacement for a directional derivative
 
     @classmethod
-    def of(cls, problem: MVNProblem, natural: Normal) -> _Place:
-        """The place of parameters in the units of the coordinates. May raise ``numpy.linalg.LinAlgError``."""
-        scale = problem.scale
-        params = Normal((natural.mean - problem.centre) / scale, natural.cov / np.outer(scale, scale))
+    def of(cls, problem: MVNProblem, params: Normal) -> _Place:
+        """The place of standardised parameters. May raise ``numpy.linalg.LinAlgError``."""
         chart = problem.chart(params)
         statistics, loglik = problem.expect(params)
-        logpost = loglik + problem.log_prior(params)
         # A difference of gradients errs by its length, and by rounding over its length.
-        apart = max(1e-6, math.sqrt(problem.noise(params, logpost) / problem.rows))
-        return cls(problem, params, chart, chart.gradient(params, statistics), apart)
+        noise = problem.noise(params, loglik + problem.log_prior(params)) / problem.rows
+        gradient = chart.gradient(params, statistics)
+        return cls(problem, params, statistics, chart, gradient, max(_APART, math.sqrt(noise)))
 
     def beside(self, vector: np.ndarray) -> np.ndarray:
         """The gradient at ``vector`` (p,): one E-step."""
         params = self.chart.from_vector(vector)
-        return self.chart.gradient(params, self.problem.expect(params)[0])
+        gradient: np.ndarray = self.chart.gradient(params, self.problem.expect(params)[0])
+        return gradient
 
     def information(self, direction: np.ndarray) -> np.ndarray:
-        """The information per row times a unit ``direction`` (p,): one E-step."""
-        return (self.gradient - self.beside(self.apart * direction)) / self.apart
+        """The information per row times ``direction`` (p,): one E-step."""
+        size = self.apart / float(np.linalg.norm(direction))
+        return np.asarray((self.gradient - self.beside(size * direction)) / size)
 
     def curvature(self, direction: np.ndarray) -> float:
         """The information per row along a unit ``direction`` (p,), more exactly: two E-steps."""
-        apart = math.sqrt(self.apart) / 10  # differences about the middle err by the square of their length
-        slope = self.beside(-apart * direction) - self.beside(apart * direction)
-        return float(slope @ direction) / (2 * apart)
+        size = math.sqrt(self.apart) / 10  # differences about the middle err by the square of their length
+        slope = self.beside(-size * direction) - self.beside(size * direction)
+        return float(slope @ direction) / (2 * size)
 
 
 @dataclass(frozen=True, eq=False)
 class _Spectrum:
-    """Information per row along orthonormal directions; all of them, or the extreme ones."""
+    """Information per row along orthonormal directions: all of them, or the extreme ones."""
 
     values: np.ndarray  # (k,) ascending
     vectors: np.ndarray  # (p, k)
+    whole: bool
     settled: bool = True  # whether the first pair is accurate
 
     @property
     def rate(self) -> float:
         smallest = float(self.values[0])
-        return 1.0 if abs(smallest) <= _FLAT else max(0.0, 1.0 - smallest)
+        return _NAN if self.saddle else 1.0 if abs(smallest) <= _FLAT else max(0.0, 1.0 - smallest)
 
     @property
     def flat(self) -> np.ndarray:
@@ -281,52 +299,16 @@ class _Spectrum:
     def definite(self) -> bool:
         return bool(self.values[0] > _FLAT)
 
-    def worst(self, cosines: np.ndarray) -> np.ndarray:
-        """The direction (p,) with the least information, given each parameter's ``cosines`` (p, k) with the directions.
-
-        Where several directions have the same, the one among them nearest to a parameter.
-        """
-        tied = self.values <= self.values[0] + _TIED
-        shares: np.ndarray = np.linalg.norm(cosines[:, tied], axis=1)
-        most = _most(shares)
-        direction: np.ndarray = self.vectors[:, tied] @ cosines[most, tied] / shares[most]
-        return direction
-
-    def fractions(self, cosines: np.ndarray) -> np.ndarray:
-        """Fraction of missing information of each parameter (p,), if all directions are here."""
-        squares, flat = np.square(cosines), self.flat
-        inflation = squares[:, ~flat] @ (1 / self.values[~flat])
-        with np.errstate(divide="ignore"):
-            fractions = 1 - squares[:, ~flat].sum(axis=1) / inflation
-        fractions[squares[:, flat].sum(axis=1) > _BETWEEN] = 1.0
-        fractions[np.abs(fractions) < _ROUNDING] = 0.0
-        return np.asarray(fractions)
+    @property
+    def tied(self) -> np.ndarray:
+        """(k,) bool: directions with the least information."""
+        return np.asarray(self.values <= self.values[0] + _TIED)
 
 
 def _closed_form(place: _Place) -> _Spectrum:
     """Every fraction, from the information in closed form."""
-    problem, params, chart = place.problem, place.params, place.chart
-    d = len(params.mean)
-    information = observed_information(problem.table, params.mean, params.cov, chart.factor) / problem.rows
-    information[d:, d:] += _of_prior(problem, chart.factor) / problem.rows
-    stretch = np.concatenate([np.ones(d), np.full(len(information) - d, chart.stretch)])
-    return _Spectrum(*np.linalg.eigh(information / np.outer(stretch, stretch)))
-
-
-def _of_prior(problem: MVNProblem, factor: np.ndarray) -> np.ndarray:
-    """Minus the second derivative of the log prior in the coordinates of H, where Σ = L(1 + H)Lᵀ, L = ``factor``.
-
-    The log prior is −½[c log|Σ| + tr(WΣ⁻¹)] with W the scatter that the prior adds: tr(WHH) − ½c tr(HH) in whitened
-    coordinates.
-    """
-    d, size = len(factor), len(factor) * (len(factor) + 1) // 2
-    if problem.prior is None:
-        return np.zeros((size, size))
-    count = problem.prior.df + problem.prior.extra(d)
-    half = np.linalg.solve(factor, np.diag(np.sqrt(problem.prior.df * problem.delta)))
-    basis = _symmetric(np.eye(size), d)
-    bent = (half.T @ basis).reshape(size, d * d)
-    return np.asarray(bent @ bent.T - count * np.eye(size))
+    values, vectors = np.linalg.eigh(place.problem.information(place.params, place.statistics))
+    return _Spectrum(values, vectors, whole=True)
 
 
 def _by_lanczos(place: _Place) -> _Spectrum:
@@ -334,36 +316,36 @@ def _by_lanczos(place: _Place) -> _Spectrum:
     ritz = lanczos(lambda v: v - place.information(v), len(place.gradient), _BUDGET)
     values, vectors = 1 - ritz.values[::-1], ritz.vectors[:, ::-1]
     values[0] = place.curvature(vectors[:, 0])
-    return _Spectrum(values, vectors, ritz.settled)
+    return _Spectrum(values, vectors, whole=False, settled=ritz.settled)
 
 
-def _remaining(place: _Place, found: _Spectrum, *, dense: bool) -> float:
-    """Length of the Newton step, directions left out along which nothing changes."""
-    known = ~found.flat
-    vectors, values = found.vectors[:, known], found.values[known]
+def _fractions(found: _Spectrum, cosines: np.ndarray) -> np.ndarray:
+    """Fraction of missing information of each parameter, given its ``cosines`` (p, p) with all directions."""
+    squares, flat = np.square(cosines), found.flat
+    fractions: np.ndarray = 1 - squares[:, ~flat].sum(axis=1) / (squares[:, ~flat] @ (1 / found.values[~flat]))
+    fractions[np.abs(fractions) < _ROUNDING] = 0.0
+    fractions[squares[:, flat].sum(axis=1) > _PART] = 1.0
+    return fractions
+
+
+def _remaining(place: _Place, found: _Spectrum) -> float:
+    """Length of the Newton step; directions along which nothing changes are left out, if all are known."""
+    distance, length = place.chart.distance, float(np.linalg.norm(place.gradient))
+    if found.saddle or not (found.whole or found.definite):
+        return _NAN
+    if found.whole:
+        return distance(whole_newton_step(found.values, found.vectors, place.gradient).step)
+    if not length:
+        return 0.0
 
     def deflated(residual: np.ndarray) -> np.ndarray:
-        """The inverse information times ``residual``, where it is known; elsewhere it is near the identity."""
-        within = vectors.T @ residual
-        return residual + vectors @ (within / values - within)
+        """The inverse information times ``residual`` where it is known; elsewhere it is near the identity."""
+        within = found.vectors.T @ residual
+        deflation: np.ndarray = residual + found.vectors @ (within / found.values - within)
+        return deflation
 
-    if dense:
-        return place.chart.distance(vectors @ ((vectors.T @ place.gradient) / values))
-    length = float(np.linalg.norm(place.gradient))
-    if not length or not found.definite:
-        return 0.0 if not length else _NAN
-    newton = newton_step(_scaled(place.information), place.gradient / length, deflated, place.chart.distance, _BUDGET)
-    return length * place.chart.distance(newton.step) if newton.settled else _NAN
-
-
-def _scaled(product: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
-    """A product that takes directions of any length, by way of one that takes unit ones."""
-
-    def of(direction: np.ndarray) -> np.ndarray:
-        length = float(np.linalg.norm(direction))
-        return length * product(direction / length)
-
-    return of
+    newton = newton_step(place.information, place.gradient / length, deflated, distance, _BUDGET)
+    return length * distance(newton.step) if newton.settled else _NAN
 
 
 def _plain(place: _Place, found: _Spectrum, tol: float) -> float:
@@ -374,49 +356,50 @@ def _plain(place: _Place, found: _Spectrum, tol: float) -> float:
         return _NAN
     fractions = np.clip(1 - found.values, 0.0, 1.0)
 
-    def far(steps: float) -> bool:
+    def far(steps: int) -> bool:
         return place.chart.distance(found.vectors @ (start * fractions**steps)) > tol
 
     enough = 1
-    while far(enough):
+    while far(enough):  # ends, for no fraction is above 1 - _FLAT
         enough *= 2
     least = enough // 2
     while enough - least > 1:
         middle = (enough + least) // 2
         least, enough = (middle, enough) if far(middle) else (least, middle)
-    return enough + 1.0  # the last E-step finds the maximum where it is
+    return enough + 1.0  # the last one finds the maximum where it is
 
 
-def _cosines(place: _Place, vectors: np.ndarray) -> np.ndarray:
-    """Correlation, with no gaps, of each parameter's estimate with that of each direction: (p, k) for (p, k).
+def _cosines(place: _Place, directions: np.ndarray) -> np.ndarray:
+    """Correlation of each parameter's estimate with that of each of some unit ``directions`` (p, k), without gaps.
 
-    A direction moves the means by L a and the covariances by L H Lᵀ; what is divided by are the complete-data
-    standard errors times √n.
+    A direction moves the means by La and the covariances by LHLᵀ; these are divided by √n complete-data standard
+    errors. (Under a prior both are shorter in the covariances by the stretch of the chart, which cancels.)
     """
     factor, cov = place.chart.factor, place.params.cov
     d = len(cov)
-    column, row = np.triu_indices(d)  # of the lower triangle, column by column
-    means = factor @ vectors[:d] / np.sqrt(np.diag(cov))[:, None]
-    moved = factor @ _symmetric(vectors[d:].T / place.chart.stretch, d) @ factor.T
-    error = np.sqrt(np.diag(cov)[row] * np.diag(cov)[column] + cov[row, column] ** 2) / place.chart.stretch
-    return np.concatenate([means, moved[:, row, column].T / error[:, None]])
+    row, column = _triangle(d)
+    means = factor @ directions[:d] / np.sqrt(np.diag(cov))[:, None]
+    moved = factor @ _symmetric(directions[d:].T, d) @ factor.T
+    error = np.sqrt(np.diag(cov)[row] * np.diag(cov)[column] + cov[row, column] ** 2)
+    cosines: np.ndarray = np.concatenate([means, moved[:, row, column].T / error[:, None]])
+    return cosines
 
 
-def _coefficients(place: _Place, vector: np.ndarray) -> np.ndarray:
-    """Coefficients (p,) of the linear function of means and covariances that changes along ``vector`` (p,).
+def _coefficients(place: _Place, direction: np.ndarray) -> np.ndarray:
+    """Coefficients (p,) of the linear function of means and covariances that grows along a unit ``direction`` (p,).
 
-    With a = L⁻¹Δμ and H = L⁻¹ΔΣL⁻ᵀ, its change is a·u + ½ tr(HU), u and U from ``vector``.
+    With a = L⁻¹Δμ and H = L⁻¹ΔΣL⁻ᵀ, its change is a·u + ½ tr(HU), u and U from the direction.
     """
-    problem, d = place.problem, len(place.params.mean)
-    inverse = np.linalg.inv(problem.scale[:, None] * place.chart.factor)
-    column, row = np.triu_indices(d)
-    of_cov = inverse.T @ (place.chart.stretch * _symmetric(vector[None, d:], d)[0]) @ inverse
-    coefficients = np.concatenate([inverse.T @ vector[:d], of_cov[row, column] / np.where(row == column, 2, 1)])
-    return np.asarray(coefficients * math.sqrt(problem.rows))
+    d = len(place.params.mean)
+    row, column = _triangle(d)
+    inverse = np.linalg.inv(place.problem.scale[:, None] * place.chart.factor)
+    of_cov = inverse.T @ (place.chart.stretch * _symmetric(direction[None, d:], d)[0]) @ inverse
+    coefficients = np.concatenate([inverse.T @ direction[:d], of_cov[row, column] / np.where(row == column, 2, 1)])
+    return np.asarray(coefficients * math.sqrt(place.problem.rows))
 
 
 def _symmetric(vectors: np.ndarray, d: int) -> np.ndarray:
-    """H (k, d, d) of the coordinates (k, d(d+1)/2) it has in a chart: its diagonal over √2, and what is above it."""
+    """Symmetric matrices (k, d, d) from rows (k, d(d+1)/2): their diagonals over √2, and what is above them."""
     whole = np.zeros((len(vectors), d, d))
     i, j = np.triu_indices(d, 1)
     whole[:, i, j] = whole[:, j, i] = vectors[:, d:]
@@ -424,60 +407,76 @@ def _symmetric(vectors: np.ndarray, d: int) -> np.ndarray:
     return whole
 
 
+def _triangle(d: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of the lower triangle, column by column."""
+    column, row = np.triu_indices(d)
+    return row, column
+
+
 def _most(numbers: np.ndarray) -> int:
-    """Place of the number furthest from 0, the first of several: rounding does not choose among equal ones."""
-    size = np.abs(numbers)
-    return int(np.argmax(size >= size.max() * (1 - 1e-6)))
+    """Place of the largest number, of equal ones the first: rounding does not choose among them."""
+    return int(np.argmax(numbers >= numbers.max() * (1 - 1e-6)))
 
 
-def _index(labels: pd.Index[Any]) -> pd.MultiIndex:
+def _index(labels: Sequence[Any]) -> pd.MultiIndex:
     """(parameter, column, column2) of the means, and of the covariances' lower triangle column by column."""
     d = len(labels)
-    column, row = np.triu_indices(d)
+    row, column = _triangle(d)
     own = np.empty(d + 1, dtype=object)
-    own[:d], own[d] = labels.tolist(), ""
-    arrays = [["mean"] * d + ["cov"] * len(row), [*range(d), *row], [*[d] * d, *column]]
-    arrays[1:] = [own[place] for place in arrays[1:]]
-    return pd.MultiIndex.from_arrays(arrays, names=["parameter", "column", "column2"])
+    for place, label in enumerate([*labels, ""]):
+        own[place] = label  # one by one: a tuple is one label
+    names = np.repeat(np.array(["mean", "cov"], dtype=object), [d, len(row)])
+    places = np.concatenate([np.arange(d), row]), np.concatenate([np.full(d, d), column])
+    return pd.MultiIndex.from_arrays([names, *(own[place] for place in places)], names=_NAMES)
 
 
-def _words(parameter: str, column: object, column2: object) -> str:
-    """A parameter in words.
+_NAMES = ["parameter", "column", "column2"]
 
-    >>> _words("cov", "x", "y"), _words("mean", "x", "")
-    ("the covariance of 'x' with 'y'", "the mean of 'x'")
+
+def _labels(parameters: pd.DataFrame) -> list[Any]:
+    """The labels (d,) of the coordinates, from a table of their parameters."""
+    index = parameters.index
+    means = index.get_level_values("parameter") == "mean"
+    return index.get_level_values("column")[means].tolist()
+
+
+def _words(labels: Sequence[Any], k: int) -> str:
+    """The k-th parameter in words.
+
+    >>> [_words(["x", "y"], k) for k in (0, 3, 4)]
+    ["the mean of 'x'", "the covariance of 'y' with 'x'", "the variance of 'y'"]
     """
-    if parameter == "mean":
-        return f"the mean of {shown(column)}"
-    if column is column2 or column == column2:
-        return f"the variance of {shown(column)}"
-    return f"the covariance of {shown(column)} with {shown(column2)}"
+    d = len(labels)
+    if k < d:
+        return f"the mean of {shown(labels[k])}"
+    row, column = (int(side[k - d]) for side in _triangle(d))
+    if row == column:
+        return f"the variance of {shown(labels[row])}"
+    return f"the covariance of {shown(labels[row])} with {shown(labels[column])}"
 
 
-def _table(index: pd.MultiIndex, **columns: Any) -> pd.DataFrame:
-    names = ["missing_information", "coefficient", "correlation"]
-    return pd.DataFrame({name: columns.get(name, _NAN) for name in names}, index=index, dtype=float)
+def _table(index: pd.MultiIndex, fractions: Any, coefficient: Any, correlation: Any) -> pd.DataFrame:
+    columns = {"missing_information": fractions, "coefficient": coefficient, "correlation": correlation}
+    return pd.DataFrame(columns, index=index, dtype=float)
 
 
-def _of_nothing(index: pd.MultiIndex, ran: Ran, note: str) -> Diagnostics:
-    """Where no information matrix is to be looked at: because all is known, or because the fit is nowhere."""
-    fine = ran.converged
+def _without(index: pd.MultiIndex, ran: Ran, note: str, *, known: bool) -> Diagnostics:
+    """Where no information is looked at: because none is missing, or (if not ``known``) because there is none."""
+    nothing = 0.0 if known else _NAN
     return Diagnostics(
-        rate=0.0 if fine else _NAN,
+        rate=nothing,
         worst="",
-        parameters=_table(index),
-        score=0.0 if fine else _NAN,
-        definite=fine,
-        condition=1.0 if fine else _NAN,
-        remaining=0.0 if fine else _NAN,
+        parameters=_table(index, nothing, _NAN, _NAN),
+        score=nothing,
+        definite=known,
+        condition=1.0 if known else _NAN,
+        remaining=nothing,
         n_check=ran.n_check,
         n_iter=ran.n_iter,
-        esteps_saved=0.0 if fine else _NAN,
+        esteps_saved=nothing,
         notes=(note,),
     )
 
 
 def _written(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    return str(value)
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

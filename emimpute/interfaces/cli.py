@@ -234,6 +234,16 @@ def _modelling(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--max-iter", metavar="N", type=_count, default=1000, help="iterations at most (default: %(default)s)"
     )
+    group.add_argument(
+        "--starts",
+        metavar="K",
+        type=_count,
+        default=1,
+        help="start EM this often, from random places after the first time, and keep the best (default: %(default)s)",
+    )
+    group.add_argument(
+        "--rng", metavar="SEED", type=_seed, default=0, help="of the random starts (default: %(default)s)"
+    )
 
 
 def _writing(parser: argparse.ArgumentParser) -> None:
@@ -297,6 +307,12 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected a whole number, 0 or more, got {text!r}")
+    return int(text)
+
+
 def _separator(text: str) -> str:
     sep = {"\\t": "\t", "tab": "\t"}.get(text, text)
     if len(sep) != 1 or sep in '"\r\n':
@@ -328,6 +344,8 @@ def _impute(args: argparse.Namespace) -> int:
         weights=None if weights is None else weights[0],
         tol=args.tol,
         max_iter=args.max_iter,
+        starts=args.starts,
+        rng=args.rng,
         report=fits.append,
     )
     said = sys.stderr if form is None else sys.stdout  # stdout may be the table's

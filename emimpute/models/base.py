@@ -44,11 +44,15 @@ class Problem(Protocol):
         """Total weight, by which gradients are divided."""
 
     @property
+    def solution(self) -> Any:
+        """The maximiser where it has a closed form, else None."""
+
+    @property
     def closed(self) -> bool:
         """Whether nothing is hidden, so that the M-step leads to the maximum from anywhere."""
 
-    def start(self) -> Any:
-        """Parameters to start from; the same at every call."""
+    def start(self, rng: np.random.Generator | None = None) -> Any:
+        """Parameters to start from; the same at every call. With ``rng``, others that are as sensible, at random."""
 
     def expect(self, params: Any) -> tuple[Any, float]:
         """E-step: expected sufficient statistics, and the observed-data log-likelihood, both at ``params``."""

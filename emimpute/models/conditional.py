@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Chunk", "Conditional", "Rows", "conditionals", "reduced"]
 
+_AT_ONCE = 64  # rows in one call of BLAS
 _ROWS = 4096  # of a chunk at most,
 _BATCH = 1 << 16  # and numbers in its small systems: both so that a chunk's work stays in the cache (measured)
 
@@ -188,7 +189,7 @@ def conditionals(rows: Rows, mean: np.ndarray, cov: np.ndarray, precision: np.nd
             if len(chunk.block):
                 block = chunk.block if chunk.of_row is None else chunk.block[:, chunk.of_row]
                 at = np.arange(len(deviations)) * d + block
-                slope = (deviations @ precision).ravel()[at]
+                slope = _times(deviations, precision).ravel()[at]
                 deviations.ravel()[at] -= _apply(inverse, slope, chunk.of_row)
             yield Conditional(chunk, pairs, deviations, inverse, logdet, 0.0)
         else:
@@ -199,13 +200,27 @@ def conditionals(rows: Rows, mean: np.ndarray, cov: np.ndarray, precision: np.nd
             solved = _apply(inverse, seen, chunk.of_row)
             sparse = np.zeros_like(deviations)
             sparse.ravel()[at] = solved
-            filled = sparse @ cov
+            filled = _times(sparse, cov)
             filled.ravel()[at] = seen
             yield Conditional(chunk, pairs, filled, inverse, logdet, float((seen * solved).sum()))
 
 
+# A row's bits must not depend on its neighbours: a few of the last would be a visible part of a small conditional sd.
+
+
+def _times(rows: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """(r, d) times (d, d), always so many rows at once: BLAS works on the last ones of an odd number in another way."""
+    r, d = rows.shape
+    padded = np.zeros((-(-r // _AT_ONCE), _AT_ONCE, d))
+    padded.reshape(-1, d)[:r] = rows
+    product: np.ndarray = (padded @ matrix).reshape(-1, d)[:r]
+    return product
+
+
 def _apply(inverse: np.ndarray, vectors: np.ndarray, of_row: np.ndarray | None) -> np.ndarray:
     """Each row's own system times its vector: (s, s, K), (s, r) -> (s, r)."""
-    each = inverse if of_row is None else inverse[:, :, of_row]
+    each = inverse if of_row is None else inverse.take(of_row, axis=2)
+    if len(vectors) and vectors.shape[1] == 1:  # whose terms einsum would add in another order
+        return np.asarray(np.cumsum(each * vectors, axis=1)[:, -1])
     product: np.ndarray = np.einsum("ijr,jr->ir", each, vectors)
     return product

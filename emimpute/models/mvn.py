@@ -18,6 +18,7 @@ import numpy as np
 from emimpute.models.complete import complete
 from emimpute.models.conditional import Rows, conditionals, reduced
 from emimpute.models.information import cost, curvature, observed_information
+from emimpute.models.monotone import monotone_order, regressions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MVN", "MVNChart", "MVNProblem", "Normal", "Statistics"]
 
+_FLAT = 1e-7  # information per row, relative to the complete data's, below which a direction is flat
 _ILL = 1e8  # condition number above which the precision form is left
 _SINGULAR = (
     1e-10  # smallest eigenvalue of the correlation matrix that the likelihood in double precision still tells from 0
@@ -72,13 +74,14 @@ class MVN:
         w = np.ones(len(latent.observed)) if weights is None else np.asarray(weights, dtype=float)
         used = np.flatnonzero((w > 0) & latent.observed.any(axis=1))
         found = latent.patterns if len(used) == len(w) else latent.patterns.rows(used)
-        count, centre, spread = _moments(latent, w)
+        count, anchor, centre, spread = _moments(latent, w)
         scale = np.sqrt(spread / count)
         scale[~(scale > 0)] = 1.0
 
         def standardised(rows: np.ndarray) -> np.ndarray:
             which = used[rows]
             z = latent.points[which]
+            z -= anchor
             z -= centre
             z /= scale
             z[~latent.observed[which]] = 0.0
@@ -89,7 +92,7 @@ class MVN:
         # norm2's observed variances have the divisor count - 1 (1 where a coordinate was seen once)
         delta = spread / scale**2 / np.maximum(count - 1, 1)
         logdet = 2 * float(count @ np.log(scale)) + float(count.sum()) * math.log(2 * math.pi)
-        return MVNProblem(rows, found, float(w[used].sum()), centre, scale, delta, logdet, prior)
+        return MVNProblem(rows, found, float(w[used].sum()), anchor + centre, scale, delta, logdet, prior)
 
     def complete(
         self, params: Normal, latent: Latent, *, variance: bool = False, rng: np.random.Generator | None = None
@@ -107,20 +110,21 @@ class MVN:
         return Normal(np.array(document["mean"], dtype=float), np.array(document["cov"], dtype=float).reshape(d, d))
 
 
-def _moments(latent: Latent, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Weight, mean and weighted sum of squares about it of each coordinate's observed values, (d,) each."""
-    count, mean, spread = np.zeros((3, latent.points.shape[1]))
+def _moments(latent: Latent, weights: np.ndarray) -> np.ndarray:
+    """Of each coordinate's used cells: their weight, one of them, mean and sum of squares about it, (4, d).
+
+    The one is subtracted before sums are taken, and the mean is what remains: at 1e7, sd 1, sums would cancel.
+    """
+    moments = np.empty((4, latent.points.shape[1]))
     for j, observed in enumerate(latent.observed.T):
         seen = observed & (weights > 0)
         w, z = weights[seen], latent.points[:, j][seen]
-        # A used cell of the column is subtracted before sums are taken: moments of mean 1e7, sd 1 would cancel.
         anchor = z[0]
         z -= anchor
-        count[j] = w.sum()
-        shift = w @ z / count[j]
-        z -= shift
-        mean[j], spread[j] = anchor + shift, w @ z**2
-    return count, mean, spread
+        mean = w @ z / w.sum()
+        z -= mean
+        moments[:, j] = w.sum(), anchor, mean, w @ z**2
+    return moments
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,16 +145,42 @@ class MVNProblem:
         """Whether no row has a hole."""
         return bool(self.patterns.masks.all())
 
-    def start(self) -> Normal:
+    @cached_property
+    def solution(self) -> Normal | None:
+        """The maximiser in closed form, where the patterns are monotone (complete data are); None elsewhere."""
+        order = monotone_order(self.patterns)
+        if order is None:
+            return None
+        observed = self.patterns.masks[self.patterns.of_row[self.table.order]][:, order]
+        divisor, penalty = self._divisor - self.rows, np.diag(self._added)[order]
+        try:
+            mean, cov = regressions(self.table.x[:, order], self.table.centre, observed, penalty, divisor)
+        except np.linalg.LinAlgError:
+            return None
+        back = np.argsort(order)
+        return Normal(mean[back], cov[np.ix_(back, back)])
+
+    def start(self, rng: np.random.Generator | None = None) -> Normal:
         """Observed means and variances, and zero correlations where a gradient points away from them.
 
         Where the observed cross-product of a pair is 0 to rounding, as in tables that stay what they are when a
         column changes its sign, zero may be a saddle that EM would never leave (Murray 1977). Such pairs start at a
         small correlation.
+
+        With ``rng`` a place at random: nine parts of a correlation matrix that may be any one alike, and one part of
+        the identity, so that it is not near the edge; means beside the observed ones. The units of the columns do not
+        enter, nor does their order: those draw first that go least with the others.
         """
         d = len(self.centre)
         products, masks = self.table.x.T @ self.table.x, self.patterns.masks.astype(float)
         size = np.sqrt(np.diag(products))
+        if rng is not None:
+            together = products / np.outer(size, size).clip(min=np.finfo(float).tiny)
+            turn = np.empty(d, dtype=int)
+            turn[np.argsort(np.round((together**2).sum(axis=0), 9), kind="stable")] = np.arange(d)
+            factor = rng.standard_normal((d, d + 1))[turn]  # its normalised Wishart matrix is uniform
+            factor /= np.linalg.norm(factor, axis=1, keepdims=True)
+            return Normal(0.3 * rng.standard_normal(d)[turn], 0.9 * factor @ factor.T + 0.1 * np.eye(d))
         balanced = (np.abs(products) < _BALANCED * np.outer(size, size)) & (masks.T @ masks > 0)
         cov = np.where(balanced, 0.5 / max(d, 1), 0.0)
         np.fill_diagonal(cov, 1.0)
@@ -258,8 +288,20 @@ class MVNProblem:
             divisor = self.prior.df + self.prior.extra(d)
             bend += ridge - (ridge - divisor * np.eye(d)) / 2
             information[d:, d:] -= divisor * np.eye(d * (d + 1) // 2)
-        result: np.ndarray = (information + curvature(bend)) / n
+        stretch = np.ones(len(information))
+        stretch[d:] = self.chart(params).stretch
+        result: np.ndarray = (information + curvature(bend)) / (n * np.outer(stretch, stretch))
         return result
+
+    def undetermined(self, params: Normal) -> list[tuple[int, ...]]:
+        """Pairs of coordinates (one alone for its variance) whose covariance moves along the flat directions at ``params``."""
+        d = len(params.mean)
+        values, vectors = np.linalg.eigh(self.information(params, self.expect(params)[0]))
+        chart, sd = self.chart(params), np.sqrt(np.diag(params.cov))
+        moved = np.zeros((d, d))
+        for direction in vectors[:, values < _FLAT].T:
+            moved += np.square(chart.factor @ chart.symmetric(direction) @ chart.factor.T / np.outer(sd, sd))
+        return [(int(i), int(j))[: 1 + (i != j)] for i, j in np.argwhere(np.triu(moved) > moved.max() / 4)]
 
     def natural(self, params: Normal) -> Normal:
         """``params`` in the units of the latent coordinates."""
@@ -297,7 +339,7 @@ class MVNChart:
 
     def from_vector(self, vector: np.ndarray) -> Normal:
         """The parameters at ``vector``."""
-        values, vectors = np.linalg.eigh(self._symmetric(vector))
+        values, vectors = np.linalg.eigh(self.symmetric(vector))
         root = self.factor @ (vectors * np.exp(values / 2))
         return Normal(self.mean + self.factor @ vector[: len(self.mean)], root @ root.T)
 
@@ -338,7 +380,8 @@ class MVNChart:
         white = np.linalg.solve(self.factor, half.T)
         return np.asarray((white + white.T) / 2)
 
-    def _symmetric(self, vector: np.ndarray) -> np.ndarray:
+    def symmetric(self, vector: np.ndarray) -> np.ndarray:
+        """H (d, d) at ``vector``."""
         d = len(self.mean)
         h = np.zeros((d, d))
         h[np.triu_indices(d, 1)] = vector[2 * d :]

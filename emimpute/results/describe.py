@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from emimpute.em import Stop
-from emimpute.errors import ConvergenceWarning, IdentificationWarning, named, shown
+from emimpute.errors import ConvergenceWarning, IdentificationWarning, named, phrase, shown
 from emimpute.results.problems import Problem
 
 if TYPE_CHECKING:
@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from emimpute.em import Iterate
+    from emimpute.em.starts import Agreement
     from emimpute.identification import Finding
 
-__all__ = ["describe", "distance", "not_converged", "refusal"]
+__all__ = ["agreed", "describe", "distance", "not_converged", "refusal"]
 
 _SETS = 6  # pairs or sets of columns that a sentence lists before it counts the rest
 
@@ -25,18 +26,22 @@ _SETS = 6  # pairs or sets of columns that a sentence lists before it counts the
 def describe(
     found: Iterable[Finding], labels: pd.Index[Any], rows: int, *, helped: bool, warned: bool
 ) -> list[Problem]:
-    """One problem for each name of finding, over all its coordinates.
+    """One problem for each name of finding, over all its coordinates; before them, what the ridge was used for.
 
     ``labels`` are those of the coordinates, ``rows`` have something observed in them; ``helped`` says that the weak
     ridge was used because of what was found, ``warned`` that what harms the likelihood is worth a warning.
     """
+    found = list(found)
     by_name: dict[str, list[Finding]] = {}
     for finding in found:
         by_name.setdefault(finding.name, []).append(finding)
-    problems = [Problem("ridge", (), _HELPED, "", IdentificationWarning)] if helped else []
+    problems = []
+    if helped:
+        why = cause(found)
+        problems.append(Problem(why.problem, (), f"{why.value} {_HELPED}", "", IdentificationWarning))
     for name, group in by_name.items():
         sets = tuple(tuple(labels[list(finding.coordinates)]) for finding in group)
-        harms = any(finding.flat or finding.unbounded for finding in group)
+        harms = name == "incompatible" or any(finding.flat or finding.unbounded for finding in group)
         warning = IdentificationWarning if harms and warned else None
         if name == "fewer rows than columns":
             problems.append(Problem(name, sets[0], *_too_few(rows, len(sets[0])), warning))
@@ -45,11 +50,52 @@ def describe(
     return problems
 
 
+def cause(found: Iterable[Finding]) -> Stop:
+    """Why maximum likelihood fails, if several things are wrong the worst of them."""
+    found = list(found)
+    names = {finding.name for finding in found}
+    if "fewer rows than columns" in names:
+        return Stop.TOO_FEW_ROWS
+    if any(finding.unbounded for finding in found):
+        return Stop.UNBOUNDED
+    return Stop.SINGULAR if "incompatible" in names else Stop.FLAT
+
+
+def agreed(agreement: Agreement, ends: Sequence[Iterate], stop: Stop) -> Problem:
+    """How far several starts agreed, by their last iterates ``ends``; ``stop`` is that of the fit."""
+    arrived = sum(map(len, agreement.maxima))
+    said = [
+        f"Of {len(ends)} starts, {'all' if arrived == len(ends) else arrived or 'none'} ended at {_maxima(agreement, ends)}"
+    ]
+    if agreement.diverged:
+        said.append(f"{len(agreement.diverged)} ran towards a singular covariance matrix")
+    if agreement.unfinished:
+        said.append(f"{len(agreement.unfinished)} stopped on the way")
+    sentence = f"{'; '.join(said)}. Kept: start {agreement.kept + 1}."
+    if stop is Stop.SEVERAL_MAXIMA:
+        return Problem(stop.problem, (), f"{stop.value} {sentence}", _REMEDIES[stop], IdentificationWarning)
+    return Problem("starts", (), sentence, "")
+
+
+def _maxima(agreement: Agreement, ends: Sequence[Iterate]) -> str:
+    """The maxima with their heights and the numbers of the starts, counted from 1, that reached them."""
+    if len(agreement.maxima) < 2:
+        return "one maximum" if agreement.maxima else "a maximum"
+    height = "log-likelihood" if ends[0].loglik == ends[0].logpost else "log posterior"
+    each = [f"{ends[group[0]].logpost:.6f} ({_starts(group)})" for group in agreement.maxima]
+    return f"{len(each)} maxima, of {height} {phrase(each, _SETS)}"
+
+
+def _starts(group: Sequence[int]) -> str:
+    return f"start{'s' * (len(group) > 1)} {phrase([str(i + 1) for i in group], _SETS)}"
+
+
 def refusal(found: Iterable[Finding], labels: pd.Index[Any], rows: int) -> str:
     """Why ``prior=None`` refuses, and what to do."""
+    found = list(found)
     said = [p for p in describe(found, labels, rows, helped=False, warned=True) if p.warning]
     remedies = dict.fromkeys(p.remedy for p in said)
-    return " ".join([Stop.UNBOUNDED.value, *(p.sentence for p in said), *remedies, _REFUSED])
+    return " ".join([cause(found).value, *(p.sentence for p in said), *remedies, _REFUSED])
 
 
 def distance(remaining: float) -> str:
@@ -63,15 +109,14 @@ def not_converged(stop: Stop, last: Iterate, tol: float) -> Problem:
     return Problem("not converged", (), sentence, _REMEDIES.get(stop, ""), ConvergenceWarning)
 
 
-_HELPED = (
-    "Maximum likelihood does not exist or is not unique for these data, "
-    "so a weak ridge (prior df 0.5) was used instead."
-)
+_HELPED = "So a weak ridge (prior df 0.5) was used instead of maximum likelihood."
 _REFUSED = "prior=None refuses to go on; prior='fallback' (the default) uses a weak ridge."
 _REMEDIES = {
     Stop.MAX_ITER: "Raise max_iter, and see fit.trace.",
     Stop.STALLED: "Raise tol, or look for nearly dependent columns.",
     Stop.FLAT: "Use prior='fallback', or see fit.problems for what is not determined.",
+    Stop.SINGULAR: "Use prior='fallback', or see fit.problems for the columns to leave out.",
+    Stop.SEVERAL_MAXIMA: "Read what rests on the covariances with care, or collect rows that decide between them.",
     Stop.UNBOUNDED: "Use a stronger prior, or leave out the dependent columns.",
 }
 
@@ -110,6 +155,14 @@ _WORDS: dict[str, Callable[[Sequence[tuple[Any, ...]]], tuple[str, str]]] = {
     "dependent": lambda sets: (
         f"Linearly dependent, or too many for these rows: {_sets(sets)}.",
         f"Leave {'one of these columns' if len(sets) == 1 else f'{len(sets)} of these columns'} out.",
+    ),
+    "incompatible": lambda sets: (
+        f"Fitted best as if linearly dependent, though no row has them all: {_sets(sets)}.",
+        f"Leave one of these columns out, or collect rows that have {'both' if len(sets[0]) == 2 else 'all of them'}.",
+    ),
+    "undetermined": lambda sets: (
+        f"The likelihood does not change with these covariances (or variances): {_sets(sets)}.",
+        "Leave one of these columns out.",
     ),
     "thin pair": lambda sets: (
         f"Observed together in fewer than ten rows: {_pairs(sets)}.",

@@ -6,6 +6,7 @@ It is frozen, and everything else a user asks of it is computed from what it hol
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,15 +14,16 @@ import numpy as np
 import pandas as pd
 
 from emimpute._frames import check
+from emimpute.em import Stop
 from emimpute.errors import EMImputeError
 from emimpute.inference.complete import Law, cells, complete
+from emimpute.inference.diagnostics import Diagnostics, Ran, diagnose
 from emimpute.results import persist, problems, render
 from emimpute.results.report import check_ending
 
 if TYPE_CHECKING:
     import os
 
-    from emimpute.em import Stop
     from emimpute.results.problems import Problem
 
 __all__ = ["Fit"]
@@ -65,6 +67,7 @@ class Fit:
     gaps: tuple[int, ...]  # missing cells of each of the law's columns
     rows: int  # of the frame
     data: pd.DataFrame | None = None  # the frame that was fitted, as it was
+    weights: np.ndarray | None = None  # (rows,) its case weights, if it had any
 
     @property
     def mean(self) -> pd.Series[Any]:
@@ -116,6 +119,17 @@ class Fit:
         """
         return problems.table(self.findings)
 
+    @cached_property
+    def diagnostics(self) -> Diagnostics:
+        """How EM converged, and which information is missing: rate, worst linear function, fractions by parameter.
+
+        Computed from the data when first asked for, which may take as long as the fit did; ``summary()`` shows it from
+        then on. Raises EMImputeError for a fit that was read from a file.
+        """
+        data = self._own("diagnostics", "Fit the data anew with emimpute.fit.")
+        ran = Ran(self.tol, self.n_iter, self.n_check, converged=self.converged or self.stop is Stop.SEVERAL_MAXIMA)
+        return diagnose(self.law, data, self.weights, self.prior, ran)
+
     def impute(self, new: pd.DataFrame | None = None) -> pd.DataFrame:
         """Fill the gaps of ``new`` (default: of the frame that was fitted) by their conditional expectations.
 
@@ -129,7 +143,10 @@ class Fit:
         return cells(self.law, self._own("cells()"))
 
     def summary(self) -> str:
-        """One screen of text: columns, kinds, share missing, how EM went, what was found."""
+        """One screen of text: columns, kinds, share missing, how EM went, what was found.
+
+        Lines on ``diagnostics`` are added once these have been computed.
+        """
         return render.text(self)
 
     def report(self, path: str | os.PathLike[str]) -> None:
@@ -153,8 +170,8 @@ class Fit:
     def _repr_html_(self) -> str:
         return render.html(self)
 
-    def _own(self, what: str) -> pd.DataFrame:
+    def _own(self, what: str, remedy: str = "Use fit.impute(df).") -> pd.DataFrame:
         if self.data is None:
-            msg = f"This fit was read from a file, which holds no data: {what} needs the data. Use fit.impute(df)."
+            msg = f"This fit was read from a file, which holds no data: {what} needs the data. {remedy}"
             raise EMImputeError(msg)
         return self.data

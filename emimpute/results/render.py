@@ -6,6 +6,7 @@ are: tables and lists are cut, and say where the rest is.
 
 from __future__ import annotations
 
+import math
 import textwrap
 from dataclasses import dataclass
 from html import escape
@@ -17,6 +18,7 @@ from emimpute.results.describe import distance
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from emimpute.inference.diagnostics import Diagnostics
     from emimpute.results.fit import Fit
 
 __all__ = ["html", "page", "text"]
@@ -116,7 +118,20 @@ def _facts(fit: Fit) -> list[tuple[str, str]]:
         facts.insert(0, ("Observations", f"{fit.nobs:g} (rows with something observed, times their weights)"))
     if fit.prior is not None:
         facts += [("Log posterior", f"{fit.logpost:.6f}"), ("Prior", f"{fit.prior}")]
-    return facts
+    known = vars(fit).get("diagnostics")  # to print takes no E-step: what is not computed yet is left out
+    return facts if known is None else facts + _convergence(known)
+
+
+def _convergence(known: Diagnostics) -> list[tuple[str, str]]:
+    """What the diagnostics say, in three lines."""
+    plain = known.esteps_saved + known.n_iter
+    needed = "" if math.isnan(plain) else f"; plain EM would have needed about {plain:.0f} E-steps"
+    shape = f"positive definite, condition number {known.condition:.3g}" if known.definite else "not positive definite"
+    facts = [
+        ("Rate of EM", f"{known.rate:.6g}, the largest fraction of missing information{needed}"),
+        ("Information", f"{shape}; distance to the maximum {distance(known.remaining)}"),
+    ]
+    return [*facts, ("Slowest", known.worst)] if known.worst else facts
 
 
 def _rows(fit: Fit) -> list[tuple[str, ...]]:

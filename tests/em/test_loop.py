@@ -57,6 +57,7 @@ class Survival:
     times: tuple[np.ndarray, ...]
     died: tuple[np.ndarray, ...]
     closed: bool = False
+    solution: None = None
     information_cost: float = np.inf  # it has none, so the loop must make do with products
 
     @property

@@ -99,7 +99,20 @@ def test_options_reach_the_model(capsys):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cli, "impute", spy)
         words = ["--fill", 'age,"income"', "--fill", "wave", "--kinds", "age=real,income=real", "--kinds", "wave=real"]
-        more = ["--prior", "2.5", "--weights", "wave", "--tol", "1e-4", "--max-iter", "7"]
+        more = [
+            "--prior",
+            "2.5",
+            "--weights",
+            "wave",
+            "--tol",
+            "1e-4",
+            "--max-iter",
+            "7",
+            "--starts",
+            "3",
+            "--rng",
+            "5",
+        ]
         assert main(["impute", "in.csv", "-o", "out.csv", *COLUMNS, *words, *more]) == 0
         seen.pop("report")
         assert seen == {
@@ -110,6 +123,8 @@ def test_options_reach_the_model(capsys):
             "weights": "wave",
             "tol": 1e-4,
             "max_iter": 7,
+            "starts": 3,
+            "rng": 5,
         }
         for word, prior in {"none": None, "ridge": "ridge", "fallback": "fallback"}.items():
             assert main(["impute", "in.csv", "-o", "out.csv", "--force", "--prior", word]) == 0

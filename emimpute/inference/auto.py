@@ -1,0 +1,303 @@
+r"""``prior="auto"``: the ridge that fills held-out cells best.
+
+The rows are dealt into folds. For each df on a grid the others teach a mean and a covariance matrix, and every
+observed cell of the held-out rows is predicted from the rest of its row: with P = Σ_oo⁻¹ of the row's observed block
+and r = z_o − μ_o, the error of cell j is (Pr)_j / P_jj. What is compared is the sum of squared errors, each column in
+units of its observed sd. (The log density of the same predictions is the other obvious measure. It chose worse, for
+it counts relative errors of conditional variances, which no filled cell feels: docs/auto-ridge.md.)
+
+The df that wins is not taken if a more ordinary one is within a standard error of the (paired) difference: the one
+nearest to 0, or to the fallback's where maximum likelihood does not exist (Breiman, Friedman, Olshen & Stone 1984,
+section 3.4.3). df = 0 is plain maximum likelihood.
+
+Nothing here depends on the order of rows or columns, or on units: rows are dealt after sorting by numbers that have
+none of these. Only rows that those numbers cannot tell apart keep the order they came in.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from emimpute.em import Stop, iterates
+from emimpute.errors import EMImputeError
+from emimpute.models.conditional import Rows, conditionals
+from emimpute.models.mvn import MVNProblem, Normal
+from emimpute.models.priors import FALLBACK, Shrink
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from emimpute.latent import Latent
+    from emimpute.models.base import Model
+
+__all__ = ["Choice", "cell_errors", "choose"]
+
+_FOLDS = 5
+_ROWS = 3000  # distinct rows that are dealt, at most: what is a good df does not grow with the rows
+_FACTOR = 4.0  # from one df to the next; a finer grid chose no better (measured)
+_LEAST = 3  # steps below the fallback's df: nearly collinear tables want as little as .01 (measured)
+_TOL = 0.03  # of the fits without a fold, in the unit of the fit's own tol
+_ESTEPS = 40  # of one of them, at most
+_NO_MATTER = 1e-3  # relative change of the squared error from df = 0 to the fallback's that is not looked into
+_FAR = 2.0  # standard errors above the best from which larger dfs are not tried
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """The ridge that was chosen, and between what."""
+
+    prior: Shrink | None  # None: maximum likelihood
+    df: np.ndarray  # (G,) tried, rising
+    error: np.ndarray  # (G,) root mean squared error of held-out cells, in sd; inf where the fits failed
+    best: float  # df of the least error
+    folds: int
+    rows: int  # distinct rows that took part
+    esteps: int  # spent, each over the rows that took part
+
+    @property
+    def sentence(self) -> str:
+        """What was chosen, and why."""
+        chosen = "no ridge (df 0)" if self.prior is None else f"a ridge of df {self.prior.df:g}"
+        if not self.folds:
+            return f"prior='auto' took {chosen}: there are too few rows to hold some out."
+        place = int(np.flatnonzero(self.df == (0.0 if self.prior is None else self.prior.df))[0])
+        least = self.df[place] == self.best
+        why = "it had the least error" if least else f"within a standard error of the least, at df {self.best:g}"
+        return (
+            f"prior='auto' chose {chosen} by predicting the cells of held-out rows "
+            f"({self.folds} folds of {self.rows} distinct rows): of {len(self.df)} values of df between "
+            f"{self.df[0]:g} and {self.df[-1]:g}, {why} ({self.error[place]:.3f} sd a cell)."
+        )
+
+
+def choose(model: Model, latent: Latent, weights: np.ndarray | None, ml: Normal | None) -> Choice:
+    """The ridge for ``latent`` (n, d) with case weights (n,), where ``ml`` is the maximum likelihood estimate.
+
+    Where ``ml`` is None (it does not exist, or is not unique) df = 0 is not on the grid. Raises EMImputeError for a
+    model that is not normal.
+    """
+    units, count = _distinct(latent, weights)
+    folds = list(_folds(model, units, count))
+    if not folds:
+        prior = FALLBACK if ml is None else None
+        return Choice(prior, np.zeros(0), np.zeros(0), math.nan, 0, len(count), 0)
+    trial = _Trial(folds, len(count), ml)
+    trial.search(4 * float(count.sum()))
+    return trial.verdict(float((count[:, None] * units.observed).sum()))
+
+
+def cell_errors(params: Normal, latent: Latent) -> np.ndarray:
+    """What is observed in each cell minus its expectation given the rest of its row, (n, d); 0 at holes.
+
+    Raises ``numpy.linalg.LinAlgError`` where the covariance of a row's observed block is not positive definite.
+    """
+    n, d = latent.observed.shape
+    scale = np.sqrt(np.diag(params.cov))
+    x = np.zeros((n, d))
+    np.divide(latent.points - params.mean, scale, out=x, where=latent.observed)
+    rows = Rows.sort([x], np.ones(n), latent.patterns, precision=False)
+    errors = np.zeros((n, d))
+    for c in conditionals(rows, np.zeros(d), params.cov / np.outer(scale, scale), np.zeros((d, d))):
+        of_row = np.arange(len(c.deviations)) if c.chunk.of_row is None else c.chunk.of_row
+        block = c.chunk.block[:, of_row]
+        at = np.arange(len(c.deviations)), block
+        solved = np.einsum("ijr,jr->ir", c.inverse[:, :, of_row], c.deviations[at])
+        diagonal = np.einsum("iir->ir", c.inverse)[:, of_row]
+        errors[rows.order[c.chunk.rows], block] = solved / diagonal
+    return errors * scale
+
+
+@dataclass(frozen=True, eq=False)
+class _Fold:
+    """What some rows are predicted from, and these rows."""
+
+    problem: MVNProblem  # without a prior
+    test: np.ndarray  # (t,) numbers of the rows held out
+    held: Latent
+    weight: np.ndarray  # (t,) what they count for here
+    scale: np.ndarray  # (d,) observed sd of all rows
+
+    def loss(self, params: Normal) -> np.ndarray:
+        """Weighted sum of squared errors of each row's cells, (t,)."""
+        errors = cell_errors(self.problem.natural(params), self.held) / self.scale
+        loss: np.ndarray = self.weight * np.square(errors).sum(axis=1)
+        return loss
+
+
+class _Trial:
+    """The losses met so far. It lives inside :func:`choose`."""
+
+    def __init__(self, folds: list[_Fold], rows: int, ml: Normal | None) -> None:
+        self.folds, self.rows = folds, rows
+        self.losses: dict[float, np.ndarray | None] = {}  # (rows,) by df; None where a fit failed
+        self.home = 0.0 if ml is not None else FALLBACK.df
+        self.ml = ml
+        self.esteps = 0
+
+    def search(self, most: float) -> None:
+        """Try what may matter between 0 and ``most``."""
+        middle = FALLBACK.df
+        if self.ml is not None:
+            standard = [_standardised(fold.problem, self.ml) for fold in self.folds]
+            plain = self._try(0.0, standard)
+            first = self._try(middle, [start if at is None else at for start, at in zip(standard, plain, strict=True)])
+        else:
+            first = self._try(middle, [None] * len(self.folds))
+        if self._matters(middle):
+            at = first
+            for k in range(1, _LEAST + 1):
+                at = self._try(middle / _FACTOR**k, at)
+        at, df = first, middle * _FACTOR
+        while df <= most and not self._far(df / _FACTOR):
+            at = self._try(df, at)
+            df *= _FACTOR
+
+    def verdict(self, cells: float) -> Choice:
+        """The df nearest to home whose loss is within a standard error of the least."""
+        dfs = sorted(self.losses)
+        totals = np.array([self._total(df) for df in dfs])
+        best = dfs[int(totals.argmin())]
+        near = [df for df in dfs if self._excess(df, best) <= 1.0]
+        home = dfs.index(self.home)
+        df = min(near or [self.home], key=lambda one: abs(dfs.index(one) - home))
+        prior = Shrink(df) if df else None
+        errors = np.sqrt(totals / cells)
+        return Choice(prior, np.array(dfs), errors, best, len(self.folds), self.rows, self.esteps)
+
+    def _try(self, df: float, starts: Sequence[Normal | None]) -> list[Normal | None]:
+        """Fit each fold's problem at ``df``; the estimates, None where there is none."""
+        loss: np.ndarray | None = np.zeros(self.rows)
+        found = []
+        for fold, start in zip(self.folds, starts, strict=True):
+            params = None if loss is None else self._fit(fold.problem, df, start)
+            try:
+                if params is None:
+                    loss = None
+                elif loss is not None:
+                    np.add.at(loss, fold.test, fold.loss(params))
+            except np.linalg.LinAlgError:
+                loss = None
+            found.append(params)
+        self.losses[df] = loss
+        return found
+
+    def _fit(self, problem: MVNProblem, df: float, start: Normal | None) -> Normal | None:
+        """An estimate good enough to predict by; None where the likelihood is unbounded."""
+        problem = replace(problem, prior=Shrink(df) if df else None)
+        last = None
+        for last in iterates(problem, tol=_TOL, max_iter=_ESTEPS, start=start):
+            if last.esteps > 1 and last.remaining < _TOL:
+                break  # before the loop's closing check, which costs more than the fit
+        if last is None or last.stop is Stop.UNBOUNDED:
+            return None
+        self.esteps += last.esteps + last.checks
+        params: Normal = last.params
+        return params
+
+    def _total(self, df: float) -> float:
+        loss = self.losses[df]
+        return math.inf if loss is None else float(loss.sum())
+
+    def _excess(self, df: float, best: float) -> float:
+        """How many standard errors the loss at ``df`` is above that at ``best``."""
+        mine, least = self.losses[df], self.losses[best]
+        if mine is None or least is None:
+            return math.inf
+        more = mine - least
+        total, error = float(more.sum()), math.sqrt(len(more) * float(more.var(ddof=1)))
+        return total / error if error else math.inf if total > 0 else 0.0
+
+    def _matters(self, middle: float) -> bool:
+        """Whether dfs below ``middle`` can make a difference."""
+        if 0.0 not in self.losses:
+            return True
+        plain, ridge = self._total(0.0), self._total(middle)
+        return not abs(plain - ridge) <= _NO_MATTER * ridge
+
+    def _far(self, df: float) -> bool:
+        """Whether ``df`` is plainly too large already."""
+        best = min(self.losses, key=self._total)
+        return df > best and self._excess(df, best) > _FAR
+
+
+def _standardised(problem: MVNProblem, natural: Normal) -> Normal:
+    scale = problem.scale
+    return Normal((natural.mean - problem.centre) / scale, natural.cov / np.outer(scale, scale))
+
+
+def _folds(model: Model, units: Latent, count: np.ndarray) -> Iterator[_Fold]:
+    """Deal the rows; a fold without which a column does not vary is left out.
+
+    A row that weighs more than half a fold gives every fold its share: as many equal rows would.
+    """
+    whole = model.bind(units, count, None)
+    if not isinstance(whole, MVNProblem):
+        raise EMImputeError(f"prior='auto' works with model='mvn', and this one is {model.name!r}.")
+    total = float(count.sum())
+    heavy = count > total / (2 * _FOLDS)
+    of_row = (np.cumsum(~heavy) - 1) % _FOLDS
+    for k in range(_FOLDS):
+        mine = heavy | (of_row == k)
+        share = np.where(heavy, count / _FOLDS, np.where(mine, count, 0.0))
+        left = count - share
+        left[mine & ~heavy] = 0.0
+        train = np.flatnonzero(left > 0)
+        if mine.any() and len(train) > 1 and _varies(units.take(train)):
+            test = np.flatnonzero(mine)
+            problem = model.bind(units.take(train), left[train], None)
+            yield _Fold(problem, test, units.take(test), share[test], whole.scale)  # type: ignore[arg-type]
+
+
+def _varies(latent: Latent) -> bool:
+    """Whether every coordinate takes two values or more."""
+    z, seen = latent.points, latent.observed
+    high, low = np.where(seen, z, -np.inf).max(axis=0), np.where(seen, z, np.inf).min(axis=0)
+    return bool((high > low).all())
+
+
+def _distinct(latent: Latent, weights: np.ndarray | None) -> tuple[Latent, np.ndarray]:
+    """The distinct rows that count, with their weights, in an order of their own; a sample where they are many."""
+    w = np.ones(len(latent.points)) if weights is None else np.asarray(weights, dtype=float)
+    used = np.flatnonzero((w > 0) & latent.observed.any(axis=1))
+    latent, w = latent.take(used), w[used]
+    z = _standard(latent.points, latent.observed, w)
+    order = np.lexsort(_marks(z, latent.observed, w))
+    z, w, seen = z[order], w[order], latent.observed[order]
+    new = np.r_[True, (z[1:] != z[:-1]).any(axis=1) | (seen[1:] != seen[:-1]).any(axis=1)]
+    first = np.flatnonzero(new)
+    count = np.add.reduceat(w, first)
+    if len(first) > _ROWS:
+        # Systematic sampling with chances as the weights: every hit is one row of average weight.
+        edges, mean = np.cumsum(count), float(count.mean())
+        hits = np.searchsorted(edges, (np.arange(_ROWS) + 0.5) * edges[-1] / _ROWS)
+        chosen, times = np.unique(hits, return_counts=True)
+        first, count = first[chosen], times * mean
+    return latent.take(order[first]), count
+
+
+def _standard(points: np.ndarray, seen: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """The points in standard units, 0 at holes."""
+    anchor = points[seen.argmax(axis=0), np.arange(points.shape[1])]
+    z = np.where(seen, points - anchor, 0.0)
+    total = w @ seen
+    z = np.where(seen, z - w @ z / total, 0.0)
+    sd = np.sqrt(w @ np.square(z) / total)
+    return np.asarray(z / np.where(sd > 0, sd, 1.0))
+
+
+def _marks(z: np.ndarray, seen: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Sort keys of rows, the last first, that no permutation of columns and no change of units or signs alters.
+
+    Rounded, so that rounding errors sort nothing; the very last resort, which tells equal rows from others with equal
+    marks, depends on the order of the columns.
+    """
+    total = w @ seen
+    third, fourth = w @ z**3 / total, w @ z**4 / total
+    size = np.square(z).sum(axis=1)
+    skewed, tailed = (z * third).sum(axis=1), (np.square(z) * fourth).sum(axis=1)
+    resort = (z * np.arange(1, z.shape[1] + 1)).sum(axis=1)
+    return resort, *(np.round(mark, 9) for mark in (tailed, skewed, size)), seen.sum(axis=1)
