@@ -89,15 +89,18 @@ def choose(df: pd.DataFrame, columns: object, kinds: object, taken: Sequence[int
     learned: dict[int, Coding] = {}
     left: dict[int, str] = {}
     hopeful: list[int] = []
+    unseen = np.ones(len(df), dtype=bool)  # rows in which nothing is observed
     for i in among:
         if i in taken:
             continue
         column = df.iloc[:, i]
         check_finite(column)
         kind = by_label.get(i) or by_function.get(i) or registry.choose(column)
-        empty = bool(missing(column).all())
+        gaps = missing(column)
+        empty = bool(gaps.all())
         if kind is not None and not empty:
             learned[i] = kind.learn(column)
+            unseen &= gaps
             continue
         left[i] = _EMPTY if empty else f"dtype {column.dtype}"
         if kind is not None:
@@ -108,7 +111,15 @@ def choose(df: pd.DataFrame, columns: object, kinds: object, taken: Sequence[int
                 f"Column {label} was asked for and cannot be used ({left[i]}): {remedy}, or leave it out."
             )
     table = Table.of(df.columns, list(learned), list(learned.values()))
-    return Choice(list(learned), table, _notes(df, learned), df.columns, len(df), left if len(df) else {}, hopeful)
+    return Choice(
+        list(learned),
+        table,
+        _notes(df.columns, learned, int(unseen.sum())),
+        df.columns,
+        len(df),
+        left if len(df) else {},
+        hopeful,
+    )
 
 
 def _named(df: pd.DataFrame, columns: object) -> list[int]:
@@ -156,15 +167,14 @@ def _says_yes(function: Any, df: pd.DataFrame) -> list[int]:
     return said
 
 
-def _notes(df: pd.DataFrame, learned: Mapping[int, Coding]) -> list[Problem]:
-    """What is worth a note in ``fit.problems`` but no warning."""
+def _notes(labels: pd.Index[Any], learned: Mapping[int, Coding], empty: int) -> list[Problem]:
+    """What is worth a note in ``fit.problems`` but no warning; ``empty`` rows have nothing observed."""
     notes = []
-    constant = [df.columns[i] for i, coding in learned.items() if not coding.width]
+    constant = [labels[i] for i, coding in learned.items() if not coding.width]
     if constant:
         sentence = f"Constant: {named(constant)}. A constant takes no part in the model, and fills its own gaps."
         notes.append(Problem("constant", tuple(constant), sentence, "Nothing to do, unless the column should vary."))
-    empty = int(np.logical_and.reduce([missing(df.iloc[:, i]) for i in learned]).sum()) if learned else 0
-    if empty:
+    if learned and empty:
         rows = "1 row has" if empty == 1 else f"{empty} rows have"
         sentence = f"{rows} nothing observed in the model's columns: filled from the marginal distribution (the means)."
         notes.append(Problem("empty rows", (), sentence, "Drop such rows if they are not to be filled."))

@@ -17,9 +17,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-__all__ = ["Latent", "Patterns", "coverage", "patterns"]
-
-_BLOCK = 1 << 18  # cells that are worked on at once: few beside the data where these are many, many for NumPy
+__all__ = ["Latent", "Patterns", "blocks", "coverage", "patterns"]
 
 
 class _Cells(Protocol):
@@ -78,24 +76,14 @@ class Latent:
                 upper[:, span] = c.upper
         return cls(lower, upper, spans)
 
-    def blocks(self) -> Iterator[tuple[int, Latent]]:
-        """Consecutive rows, as many at a time as are worked on at once, each with its first row's number."""
-        n, d = self.lower.shape
-        step = max(_BLOCK // max(d, 1), 1)
-        if n <= step:
-            yield 0, self
-            return
-        for first in range(0, n, step):
-            yield first, self.take(slice(first, first + step))
-
     def take(self, rows: np.ndarray | slice) -> Latent:
         """Some of the rows."""
         lower = self.lower[rows]
         return Latent(lower, lower if self.upper is self.lower else self.upper[rows], self.spans)
 
-    @cached_property
+    @property
     def observed(self) -> np.ndarray:
-        """Which cells are points, (n, d) bool."""
+        """Which cells are points, (n, d) bool; made anew each time, and soon made."""
         return np.asarray(self.lower == self.upper)
 
     @property
@@ -133,7 +121,7 @@ def patterns(observed: np.ndarray) -> Patterns:
 
 
 def _ranks(values: np.ndarray, below: int) -> tuple[np.ndarray, int]:
-    """The rank of each value (n,) among the distinct ones, and how many these are; all are whole and under ``below``."""
+    """The rank of each value (n,) among the distinct ones, and how many these are; all are integers under ``below``."""
     if below > 4 * len(values):
         distinct, ranks = np.unique(values, return_inverse=True)
         return ranks, len(distinct)
@@ -145,6 +133,19 @@ def _ranks(values: np.ndarray, below: int) -> tuple[np.ndarray, int]:
 def coverage(found: Patterns, weights: np.ndarray | None = None) -> np.ndarray:
     """Rows (or their weight) in which two coordinates are observed together, (d, d); its diagonal counts one."""
     count = np.bincount(found.of_row, weights=weights, minlength=len(found.masks)).astype(float)
-    masks = found.masks.astype(float)
-    together: np.ndarray = masks.T @ (count[:, None] * masks)
+    d = found.masks.shape[1]
+    together = np.zeros((d, d))
+    for some in blocks(len(count), d):
+        masks = found.masks[some].astype(float)
+        together += (masks.T * count[some]) @ masks
     return together
+
+
+def blocks(n: int, d: int, cells: int = 1 << 16) -> Iterator[slice]:
+    """The n rows of a table of d columns, some at a time: about as many as have ``cells`` cells.
+
+    That is few beside the data where these are many, and many beside what a call of NumPy costs.
+    """
+    step = max(cells // max(d, 1), 4 * d)
+    for first in range(0, n, step):
+        yield slice(first, min(first + step, n))

@@ -13,7 +13,12 @@ from tables import latent
 from emimpute.em import Stop, iterates
 from emimpute.models.mvn import MVN
 
-BAR = {"boys_num": 40, "missvals": 55, "nearfilematch_hs": 65, "bfi_sapa60": 80}  # others: 65; bfi_sapa60's rate is .992
+BAR = {
+    "boys_num": 40,
+    "missvals": 55,
+    "nearfilematch_hs": 65,
+    "bfi_sapa60": 80,
+}  # 65 elsewhere; bfi_sapa60's rate is .992
 ORDERS = 10
 
 

@@ -154,7 +154,7 @@ def test_fallback_is_a_weak_ridge_where_it_does_not():
     assert fit.converged
     assert fit.prior == FALLBACK
     assert fit.logpost != fit.loglik
-    assert list(fit.problems["problem"]) == ["ridge", "duplicates"]
+    assert list(fit.problems["problem"]) == ["unbounded", "duplicates"]
     assert fit.problems.loc[1, "columns"] == (("x", "double"),)
 
 
@@ -162,7 +162,7 @@ def test_a_late_fallback_counts_every_e_step():
     """Dependence that only the run itself shows: the E-steps that showed it count, and so does ``max_iter``."""
     df = table().assign(total=lambda d: d["x"] + d["y"])
     fit = quiet(df.em.fit)
-    assert list(fit.problems["problem"]) == ["ridge", "dependent"]
+    assert list(fit.problems["problem"]) == ["unbounded", "dependent"]
     assert fit.problems.loc[1, "columns"] == (("x", "y", "total"),)
     assert fit.n_iter == fit.trace["esteps"].iloc[-1]
     assert fit.trace["esteps"].iloc[0] > 1
@@ -406,7 +406,7 @@ def test_problems_come_as_a_frame():
     fit = quiet(collinear().assign(k=1.0).em.fit, max_iter=2)
     table_ = fit.problems
     assert list(table_.columns) == ["problem", "columns", "sentence", "remedy"]
-    assert list(table_["problem"]) == ["not converged", "ridge", "duplicates", "constant"]
+    assert list(table_["problem"]) == ["not converged", "unbounded", "duplicates", "constant"]
     assert list(table_["columns"]) == [(), (), (("x", "double"),), ("k",)]
     assert table_["sentence"].str.endswith((".", ".)")).all()
     assert fit.problems.empty is False

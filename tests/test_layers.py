@@ -31,9 +31,10 @@ ROOMS = {
     "sklearn": ("interfaces.sklearn", ""),
     "plots": ("results inference _frames", "numpy pandas matplotlib"),
     "_impute": (
-        "_frames _threads choosing identification missingness table kinds latent models em inference results",
+        "_frames _threads binding choosing identification missingness table kinds latent models em inference results",
         "numpy pandas",
     ),
+    "binding": ("models", ""),
     "choosing": ("_frames kinds results table", "numpy pandas"),
     "results": ("_frames table inference em models latent kinds.base", "numpy pandas scipy"),
     "results.persist": (

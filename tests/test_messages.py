@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 import emimpute
+from emimpute.em import Stop
 from emimpute.errors import named, shown, unknown
 
 ROOMY = 500  # characters that one message may have, however many columns it is about
@@ -167,13 +168,18 @@ def test_only_weights_are_nothing_to_learn_from():
 def test_what_no_prior_refuses():
     """Each refusal says why, names the columns, and how to go on."""
     twice = table(double=lambda d: 2 * d["age"] + 1)
-    for df, words in [
-        (twice, "'age' with 'double'. Leave one column of each pair out."),
-        (table(total=lambda d: d["age"] + d["pay"]), "'age', 'pay' and 'total'. Leave one of these columns out."),
-        (table().head(2).assign(age=[1.0, 2.0], pay=[1.0, 3.0], z=[4.0, 1.0]), "observed: 2, for 3 columns. Use fewer"),
+    summed, few = table(total=lambda d: d["age"] + d["pay"]), table().head(2)
+    for df, stop, words in [
+        (twice, Stop.UNBOUNDED, "'age' with 'double'. Leave one column of each pair out."),
+        (summed, Stop.UNBOUNDED, "'age', 'pay' and 'total'. Leave one of these columns out."),
+        (
+            few.assign(age=[1.0, 2.0], pay=[1.0, 3.0], z=[4.0, 1.0]),
+            Stop.TOO_FEW_ROWS,
+            "observed: 2, for 3 columns. Use fewer",
+        ),
     ]:
         message = refused(emimpute.IdentificationError, lambda df=df: df.em.fit(prior=None))
-        assert message.startswith(emimpute.fit(table()).stop.UNBOUNDED.value)
+        assert message.startswith(stop.value)
         assert words in message
         assert "prior='fallback' (the default) uses a weak ridge" in message
 
@@ -347,7 +353,10 @@ def test_what_maximum_likelihood_cannot_do(df, words):
     said = told(lambda: results.append(df.em.impute()))
     assert set(said) == {emimpute.IdentificationWarning}
     message = said[emimpute.IdentificationWarning]
-    assert message.startswith("Maximum likelihood does not exist or is not unique for these data, so a weak ridge")
+    causes = (Stop.UNBOUNDED, Stop.TOO_FEW_ROWS, Stop.FLAT)
+    ridges = ("0.5", "0.0001")
+    said = tuple(f"{stop.value} So a weak ridge (prior df {df}) was used" for stop in causes for df in ridges)
+    assert message.startswith(said)
     assert words in message
     assert "report=True" in message
     assert len(message) < ROOMY

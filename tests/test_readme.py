@@ -49,7 +49,7 @@ def blocks_of(markdown: str) -> list[Block]:
     return blocks
 
 
-def run_page(markdown: str) -> int:
+def run_page(markdown: str, page: Path = README) -> int:
     """Run the blocks of a page in the working directory; how many ran. An AssertionError names the line."""
     namespace: dict[str, object] = {"__name__": "__main__"}
     printed: str | None = None
@@ -62,30 +62,30 @@ def run_page(markdown: str) -> int:
                 assert_printed(block.text, printed)
                 printed = None
             else:
-                printed = run_block(block, namespace)
+                printed = run_block(block, namespace, page)
                 ran += printed is not None
         except (Exception, SystemExit) as error:
-            message = f"README.md, line {block.line} ({block.language} block): {type(error).__name__}: {error}"
+            message = f"{page.name}, line {block.line} ({block.language} block): {type(error).__name__}: {error}"
             raise AssertionError(message) from error
     return ran
 
 
-def run_block(block: Block, namespace: dict[str, object]) -> str | None:
+def run_block(block: Block, namespace: dict[str, object], page: Path) -> str | None:
     """What a block printed; None for a block that is not run."""
     if block.language in SHELL:
         return run_commands(block.text)
     if block.language not in PYTHON:
         return None
     if ">>> " in block.text:
-        return run_doctest(block, namespace)
+        return run_doctest(block, namespace, page)
     with contextlib.redirect_stdout(io.StringIO()) as out:
-        # The empty lines before it make a traceback name README's own lines.
-        exec(compile("\n" * (block.line - 1) + block.text, str(README), "exec"), namespace)  # noqa: S102 (that is the test)
+        # The empty lines before it make a traceback name the page's own lines.
+        exec(compile("\n" * (block.line - 1) + block.text, str(page), "exec"), namespace)  # noqa: S102 (that is the test)
     return out.getvalue()
 
 
-def run_doctest(block: Block, namespace: dict[str, object]) -> str:
-    test = doctest.DocTestParser().get_doctest(block.text, namespace, "README.md", str(README), block.line - 1)
+def run_doctest(block: Block, namespace: dict[str, object], page: Path) -> str:
+    test = doctest.DocTestParser().get_doctest(block.text, namespace, page.name, str(page), block.line - 1)
     complaints: list[str] = []
     doctest.DocTestRunner(optionflags=LOOSELY).run(test, out=complaints.append, clear_globs=False)
     assert not complaints, "".join(complaints)

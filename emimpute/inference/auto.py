@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["Choice", "cell_errors", "choose"]
 
 _FOLDS = 5
+_MORE_FOLDS, _FEW = 10, 100  # instead, below so many distinct rows: each one counts in the fits there
 _ROWS = 3000  # distinct rows that are dealt, at most: what is a good df does not grow with the rows
 _FACTOR = 4.0  # from one df to the next; a finer grid chose no better (measured)
 _LEAST = 3  # steps below the fallback's df: nearly collinear tables want as little as .01 (measured)
@@ -232,17 +233,17 @@ def _standardised(problem: MVNProblem, natural: Normal) -> Normal:
 def _folds(model: Model, units: Latent, count: np.ndarray) -> Iterator[_Fold]:
     """Deal the rows; a fold without which a column does not vary is left out.
 
-    A row that weighs more than half a fold gives every fold its share: as many equal rows would.
+    A row that weighs more than a fold gives every fold its share: as many equal rows would.
     """
     whole = model.bind(units, count, None)
     if not isinstance(whole, MVNProblem):
         raise EMImputeError(f"prior='auto' works with model='mvn', and this one is {model.name!r}.")
-    total = float(count.sum())
-    heavy = count > total / (2 * _FOLDS)
-    of_row = (np.cumsum(~heavy) - 1) % _FOLDS
-    for k in range(_FOLDS):
+    folds = min(_MORE_FOLDS if len(count) < _FEW else _FOLDS, len(count))
+    heavy = count > 1.001 * float(count.sum()) / folds  # not by rounding
+    of_row = (np.cumsum(~heavy) - 1) % folds
+    for k in range(folds):
         mine = heavy | (of_row == k)
-        share = np.where(heavy, count / _FOLDS, np.where(mine, count, 0.0))
+        share = np.where(heavy, count / folds, np.where(mine, count, 0.0))
         left = count - share
         left[mine & ~heavy] = 0.0
         train = np.flatnonzero(left > 0)

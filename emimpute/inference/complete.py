@@ -11,6 +11,7 @@ import pandas as pd
 from emimpute._frames import own, written
 from emimpute._threads import single_threaded
 from emimpute.kinds.reading import missing
+from emimpute.latent import blocks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -124,11 +125,12 @@ def _holes(
     """
     widths = [span.stop - span.start for span in latent.spans]
     laws = [(np.empty((len(rows), k)), np.zeros((len(rows), k, k))) for rows, k in zip(gaps, widths, strict=True)]
-    for first, block in latent.blocks():
-        mean, var = law.model.complete(law.params, block, variance=variance, rng=rng)
+    n, d = latent.points.shape
+    for some in blocks(n, d, cells=1 << 17):
+        mean, var = law.model.complete(law.params, latent.take(some), variance=variance, rng=rng)
         for rows, span, k, (means, covariances) in zip(gaps, latent.spans, widths, laws, strict=True):
-            here = slice(*np.searchsorted(rows, (first, first + len(mean))))
-            means[here] = mean[rows[here] - first, span]
+            here = slice(*np.searchsorted(rows, (some.start, some.stop)))
+            means[here] = mean[rows[here] - some.start, span]
             if var is not None:
-                covariances[here, range(k), range(k)] = var[rows[here] - first, span]
+                covariances[here, range(k), range(k)] = var[rows[here] - some.start, span]
     return laws

@@ -182,7 +182,7 @@ def diagnose(
     edge = "The fit ended at the edge of the parameter space, where no information matrix exists."
     if problem.degenerate(params):
         return _without(index, ran, edge, known=False)
-    if problem.closed and ran.converged:
+    if problem.patterns.masks.all() and ran.converged:
         said = "No row with something observed has a gap: the estimate is known in closed form."
         return _without(index, ran, said, known=True)
     if dense is None:
@@ -223,7 +223,7 @@ def _notes(found: _Spectrum, ran: Ran, nearest: float) -> list[str]:
     """What has to be said, given the correlation of the nearest parameter with the worst linear function."""
     said = {
         "The fit did not converge: all this is said of the point where it stopped.": not ran.converged,
-        "The point is no maximum: along the worst linear function the log posterior rises to both sides.": found.saddle,
+        "The point is no maximum: along the worst linear function the log posterior curves upwards.": found.saddle,
         "Along the worst linear function the log posterior is flat: the data do not determine it.": found.flat.any(),
         "The information is too large to be formed: fractions of single parameters are not known.": not found.whole,
         f"Lanczos did not settle in {_BUDGET} E-steps: the rate is at least what is said.": not found.settled,

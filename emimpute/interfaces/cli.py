@@ -221,7 +221,8 @@ def _modelling(parser: argparse.ArgumentParser) -> None:
         type=_prior,
         default="fallback",
         help="fallback (default): maximum likelihood where it exists, else a weak ridge; none: maximum likelihood or "
-        "nothing; ridge: the usual ridge; a number: the ridge's degrees of freedom",
+        "nothing; auto: the ridge, or none, that predicts held-out cells best; ridge: the usual ridge; a number: the "
+        "ridge's degrees of freedom",
     )
     group.add_argument("--weights", metavar="NAME", help="a column of case weights")
     group.add_argument(

@@ -12,8 +12,7 @@ import numpy as np
 
 from emimpute.errors import ColumnError
 from emimpute.kinds.base import Cells, Coding, Kind
-from emimpute.kinds.numbers import Origin, from_numbers, is_numeric, numbers_in, origin_of, summary
-from emimpute.kinds.reading import read
+from emimpute.kinds.numbers import Origin, from_numbers, numbers_in, numeric, origin_of, summary
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,7 +67,7 @@ class Constant(Kind):
 
     def accepts(self, column: pd.Series[Any]) -> bool:
         """A column of numbers with one distinct observed value."""
-        return is_numeric(column) and _is_constant(read(column))
+        return _is_constant(numeric(column))
 
     def learn(self, column: pd.Series[Any]) -> ConstantCoding:
         """The constant. ColumnError: text, nothing observed, several values, infinities, complex numbers."""
@@ -88,4 +87,7 @@ class Constant(Kind):
 
 
 def _is_constant(view: View | None) -> bool:
-    return view is not None and view.observed.size > 0 and bool((view.observed == view.observed[0]).all())
+    if view is None:
+        return False
+    seen = view.observed
+    return seen.size > 0 and bool((seen == seen[0]).all())

@@ -41,6 +41,7 @@ __all__ = [
     "landmark_of",
     "missing",
     "numbers_in",
+    "numeric",
     "origin_of",
     "summary",
     "to_numbers",
@@ -63,13 +64,18 @@ def is_numeric(column: pd.Series[Any]) -> bool:
     Unordered categories of numbers are codes, so no. Complex numbers are numbers; that they cannot be used is for
     :func:`check_finite` to say, by name.
     """
-    view = read(column)
-    return view is not None and view.family is not None and bool(getattr(column.dtype, "ordered", True))
+    return numeric(column) is not None
+
+
+def numeric(column: pd.Series[Any]) -> View | None:
+    """The exact numbers of ``column`` where :func:`is_numeric` says yes; else None."""
+    view = read(column) if getattr(column.dtype, "ordered", True) else None
+    return None if view is None or view.family is None else view
 
 
 def check_finite(column: pd.Series[Any]) -> None:
     """Raise ColumnError if ``column`` (of any dtype) is numeric and holds infinities or complex numbers."""
-    view = read(column) if is_numeric(column) else None
+    view = numeric(column)
     if view is not None:
         refuse(view, column.name, column.index)
 
@@ -79,7 +85,10 @@ def origin_of(column: pd.Series[Any]) -> Origin:
 
     Raises ColumnError if nothing is observed, or for what is no number, infinite or complex.
     """
-    view = numbers_in(column)
+    return _origin(numbers_in(column), column)
+
+
+def _origin(view: View, column: pd.Series[Any]) -> Origin:
     if view.family is None or view.missing.all():
         msg = f"column {column.name!r} has no observed value to learn from: give it values or leave it out"
         raise ColumnError(msg)
@@ -99,8 +108,8 @@ def landmark_of(column: pd.Series[Any]) -> Origin:
     It says no more of the data than their place and range, does not depend on the order of rows, and the subtraction
     loses nothing. Raises ColumnError as :func:`origin_of` does.
     """
-    first = origin_of(column)
-    seen = numbers_in(column).observed
+    view = numbers_in(column)
+    first, seen = _origin(view, column), view.observed
     low, high = (seen.min(), seen.max()) if seen.dtype.kind != "O" else (min(seen), max(seen))
     low, high = (int(low), int(high)) if isinstance(first.value, int) else (as_float(low), as_float(high))
     spread = as_float(high - low)

@@ -45,6 +45,8 @@ class View:
 
 def missing(column: pd.Series[Any]) -> np.ndarray:
     """Which cells of a column of any dtype are missing, (n,) bool: where pandas says so, and NaN wherever it hides."""
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "biufc":
+        return np.asarray(np.isnan(column.to_numpy()))
     gaps = np.array(column.isna(), dtype=bool)
     if not isinstance(column.dtype, np.dtype) and getattr(column.dtype, "kind", "O") == "f":
         # In nullable and Arrow floats a NaN, as 0 / 0 makes it, need not be NA.
@@ -64,9 +66,12 @@ def refuse(view: View, name: object, index: pd.Index[Any]) -> None:
         raise ColumnError(msg)
     if view.values.dtype.kind not in "fO":
         return
-    values = np.where(view.missing, 0, view.values)
-    rows = np.flatnonzero(np.isinf(values if values.dtype.kind == "f" else [as_float(v) for v in values]))
-    if rows.size:
+    if view.values.dtype.kind == "f":
+        values, infinite = view.values, np.isinf(view.values)
+    else:
+        values = np.where(view.missing, 0, view.values)
+        infinite = np.isinf([as_float(v) for v in values])
+    if infinite.any() and (rows := np.flatnonzero(infinite & ~view.missing)).size:
         true = any(isinstance(v, float | np.floating | Decimal) and abs(v) == np.inf for v in values[rows])
         seen = "infinity" if true else "numbers too large for a float"
         label = index[rows[:1]].tolist()[0]

@@ -26,32 +26,34 @@ def complete(
     """
     scale = np.sqrt(np.diag(cov))
     correlation = cov / np.outer(scale, scale)
-    noise = None if rng is None else rng.standard_normal(latent.observed.shape)
-    filled = np.ascontiguousarray(np.where(latent.observed, latent.points, 0.0))
+    observed = latent.observed
+    noise = None if rng is None else rng.standard_normal(observed.shape)
+    filled = np.zeros(observed.shape)
+    np.copyto(filled, latent.points, where=observed)
     spread = np.zeros_like(filled) if variance else None
-    holes = np.flatnonzero(~latent.observed.all(axis=1))
+    holes = np.flatnonzero(~observed.all(axis=1))
     if not len(holes):
         return filled, spread
     z = (filled[holes] - mean) / scale
-    z[~latent.observed[holes]] = 0.0
+    z[~observed[holes]] = 0.0
     values, vectors = np.linalg.eigh(correlation)
     well = bool(values[-1] < _ILL * values[0])
     rows = Rows.sort([z], np.ones(len(holes)), latent.patterns.rows(holes), precision=well)
     inverse = (vectors / values) @ vectors.T
     for c in conditionals(rows, np.zeros(len(mean)), correlation, inverse):
         table_rows = holes[rows.order[c.chunk.rows]]
-        missing = np.nonzero(~latent.observed[table_rows])[1].reshape(len(table_rows), -1)
-        at = table_rows[:, None] * len(mean) + missing
-        value = np.take_along_axis(c.deviations, missing, axis=1)
         if noise is not None or spread is not None:
+            missing = np.nonzero(~observed[table_rows])[1].reshape(len(table_rows), -1)
             law = _covariances(c, correlation)
             of_row = slice(None) if c.chunk.of_row is None else c.chunk.of_row
+            each = table_rows[:, None], missing
             if noise is not None:
                 root = np.linalg.cholesky(law)[of_row]
-                value = value + np.einsum("rij,rj->ri", root, noise.ravel()[at])
+                c.deviations[np.arange(len(missing))[:, None], missing] += np.einsum("rij,rj->ri", root, noise[each])
             if spread is not None:
-                spread.ravel()[at] = np.diagonal(law, axis1=1, axis2=2)[of_row] * np.square(scale)[missing]
-        filled.ravel()[at] = mean[missing] + scale[missing] * value
+                spread[each] = np.diagonal(law, axis1=1, axis2=2)[of_row] * np.square(scale)[missing]
+        filled[table_rows] = c.deviations * scale + mean
+    np.copyto(filled, latent.points, where=observed)  # the very values, not rounded on the way here and back
     return filled, spread
 
 

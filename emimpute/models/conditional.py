@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from emimpute.latent import blocks
 from emimpute.models.small import invert
 
 if TYPE_CHECKING:
@@ -65,35 +66,35 @@ class Rows:
     chunks: tuple[Chunk, ...]
 
     @classmethod
-    def sort(
-        cls, blocks: Iterable[np.ndarray], centre: np.ndarray, found: Patterns, *, precision: bool = True
-    ) -> Rows:
-        """Plan the work on the rows of ``blocks`` (R, d), which are of the patterns ``found``.
+    def sort(cls, table: Iterable[np.ndarray], centre: np.ndarray, found: Patterns, *, precision: bool = True) -> Rows:
+        """Plan the work on the rows of ``table`` (R, d), which come in blocks and are of the patterns ``found``.
 
         Without ``precision`` only in the covariance form.
         """
-        found = _by_holes(found)
-        order = found.order
+        order, chunks = _plan(found, centre, precision=precision)
         place = np.empty_like(order)
         place[order] = np.arange(len(order))
         x, first = np.empty((len(order), found.masks.shape[1])), 0
-        for block in blocks:
+        for block in table:
             x[place[first : first + len(block)]] = block
             first += len(block)
-        centre = centre[order]
-        return cls(x, centre, order, tuple(_chunks(found, centre, precision=precision)))
+        return cls(x, centre[order], order, chunks)
 
     def covariance_form(self, found: Patterns) -> Rows:
         """The same rows, planned for the covariance form alone; ``found`` are their patterns before sorting."""
-        return replace(self, chunks=tuple(_chunks(_by_holes(found), self.centre, precision=False)))
+        centre = np.empty_like(self.centre)
+        centre[self.order] = self.centre
+        return replace(self, chunks=_plan(found, centre, precision=False)[1])
 
 
-def _by_holes(found: Patterns) -> Patterns:
-    """The same patterns, those with fewer holes first."""
-    order = np.argsort(-found.masks.sum(axis=1), kind="stable")
-    rank = np.empty_like(order)
-    rank[order] = np.arange(len(order))
-    return replace(found, masks=found.masks[order], of_row=rank[found.of_row])
+def _plan(found: Patterns, centre: np.ndarray, *, precision: bool) -> tuple[np.ndarray, tuple[Chunk, ...]]:
+    """How to sort rows of some patterns by number of holes and pattern, (R,), and the chunks of sorted rows."""
+    by_holes = np.argsort(-found.masks.sum(axis=1), kind="stable")
+    rank = np.empty_like(by_holes)
+    rank[by_holes] = np.arange(len(by_holes))
+    found = replace(found, masks=found.masks[by_holes], of_row=rank[found.of_row])
+    order = found.order
+    return order, tuple(_chunks(found, centre[order], precision=precision))
 
 
 def _chunks(found: Patterns, centre: np.ndarray, *, precision: bool) -> Iterator[Chunk]:
@@ -118,10 +119,10 @@ def _chunks(found: Patterns, centre: np.ndarray, *, precision: bool) -> Iterator
 def reduced(
     take: Callable[[np.ndarray], np.ndarray], weights: np.ndarray, found: Patterns
 ) -> tuple[Iterator[np.ndarray], np.ndarray, Patterns]:
-    """Rows with the statistics of others (n, d), fewer where patterns are few: (blocks, centre, patterns) for ``Rows.sort``.
+    """Fewer rows with the same statistics, where patterns are few: (blocks, centre, patterns) for ``Rows.sort``.
 
-    ``take(rows)`` makes some of the rows, 0 at holes; ``weights`` is (n,). A pattern of more than twice as many rows as
-    it has observed coordinates becomes its mean, and the triangular factor of the scatter about it.
+    ``take(rows)`` makes some of the n rows, 0 at holes; ``weights`` is (n,). A pattern of more than twice as many rows
+    as it has observed coordinates becomes its mean, and the triangular factor of the scatter about it.
     """
     root = np.sqrt(weights)
     observed = found.masks.sum(axis=1)
@@ -130,17 +131,20 @@ def reduced(
     height = observed[large] + 1
     means = np.zeros(height.sum())
     means[np.cumsum(height) - height] = np.sqrt(np.bincount(found.of_row, weights, len(many))[large])
-    centre = np.concatenate([root[kept], means])
-    of_row = np.concatenate([found.of_row[kept], np.repeat(large, height)])
 
-    def blocks() -> Iterator[np.ndarray]:
-        for rows in _split(kept):
-            yield take(rows) * root[rows, None]
+    def fewer() -> Iterator[np.ndarray]:
+        for some in blocks(len(kept), found.masks.shape[1]):
+            z = take(kept[some])
+            z *= root[kept[some], None]
+            yield z
         order, edges = found.order, np.concatenate([[0], np.cumsum(found.counts)])
         for k in large:
             yield _triangle(take, root, order[edges[k] : edges[k + 1]], found.masks[k])
 
-    return blocks(), centre, replace(found, of_row=of_row)
+    if not len(large):
+        return fewer(), root, found
+    of_row = np.concatenate([found.of_row[kept], np.repeat(large, height)])
+    return fewer(), np.concatenate([root[kept], means]), replace(found, of_row=of_row)
 
 
 def _triangle(
@@ -151,19 +155,14 @@ def _triangle(
     Both are the triangular factor of the rows bordered by ones, which does not square the condition number.
     """
     factor = np.zeros((0, 1 + int(mask.sum())))
-    for some in _split(rows):
-        bordered = np.concatenate([np.ones((len(some), 1)), take(some)[:, mask]], axis=1)
-        bordered *= root[some, None]
-        factor = np.linalg.qr(np.concatenate([factor, bordered]), mode="r")
+    for some in blocks(len(rows), len(mask)):
+        z = take(rows[some])[:, mask]
+        bordered = np.concatenate([np.ones((len(z), 1)), z], axis=1) * root[rows[some], None]
+        factor = np.asarray(np.linalg.qr(np.concatenate([factor, bordered]), mode="r"))
     out = np.zeros((len(factor), len(mask)))
     out[:, mask] = factor[:, 1:]
     out[0] *= np.sign(factor[0, 0])
     return out
-
-
-def _split(rows: np.ndarray) -> Iterator[np.ndarray]:
-    for first in range(0, len(rows), _ROWS):
-        yield rows[first : first + _ROWS]
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,28 +180,41 @@ class Conditional:
 def conditionals(rows: Rows, mean: np.ndarray, cov: np.ndarray, precision: np.ndarray) -> Iterator[Conditional]:
     """Conditional moments chunk by chunk, for mean (d,), covariance (d, d) and its inverse."""
     for chunk in rows.chunks:
-        d = len(mean)
-        pairs = chunk.block[:, None, :] * d + chunk.block[None, :, :]
-        deviations = rows.x[chunk.rows] - rows.centre[chunk.rows, None] * mean
+        deviations = np.multiply.outer(-rows.centre[chunk.rows], mean)
+        deviations += rows.x[chunk.rows]
         if chunk.precision:
-            inverse, logdet = invert(precision.ravel()[pairs])
-            if len(chunk.block):
-                block = chunk.block if chunk.of_row is None else chunk.block[:, chunk.of_row]
-                at = np.arange(len(deviations)) * d + block
-                slope = _times(deviations, precision).ravel()[at]
-                deviations.ravel()[at] -= _apply(inverse, slope, chunk.of_row)
-            yield Conditional(chunk, pairs, deviations, inverse, logdet, 0.0)
+            yield _by_precision(chunk, deviations, precision)
         else:
-            inverse, logdet = invert(cov.ravel()[pairs])
-            block = chunk.block if chunk.of_row is None else chunk.block[:, chunk.of_row]
-            at = np.arange(len(deviations)) * d + block
-            seen = deviations.ravel()[at]
-            solved = _apply(inverse, seen, chunk.of_row)
-            sparse = np.zeros_like(deviations)
-            sparse.ravel()[at] = solved
-            filled = _times(sparse, cov)
-            filled.ravel()[at] = seen
-            yield Conditional(chunk, pairs, filled, inverse, logdet, float((seen * solved).sum()))
+            yield _by_covariance(chunk, deviations, cov)
+
+
+def _by_precision(chunk: Chunk, deviations: np.ndarray, precision: np.ndarray) -> Conditional:
+    """From deviations (r, d) with any trial fill, which are filled here."""
+    pairs, at = _places(chunk, *deviations.shape)
+    inverse, logdet = invert(precision.ravel()[pairs])
+    if len(at):
+        slope = _times(deviations, precision).ravel()[at]
+        deviations.ravel()[at] -= _apply(inverse, slope, chunk.of_row)
+    return Conditional(chunk, pairs, deviations, inverse, logdet, 0.0)
+
+
+def _by_covariance(chunk: Chunk, deviations: np.ndarray, cov: np.ndarray) -> Conditional:
+    """From deviations (r, d) of which only the observed are looked at."""
+    pairs, at = _places(chunk, *deviations.shape)
+    inverse, logdet = invert(cov.ravel()[pairs])
+    seen = deviations.ravel()[at]
+    solved = _apply(inverse, seen, chunk.of_row)
+    sparse = np.zeros_like(deviations)
+    sparse.ravel()[at] = solved
+    filled = _times(sparse, cov)
+    filled.ravel()[at] = seen
+    return Conditional(chunk, pairs, filled, inverse, logdet, float((seen * solved).sum()))
+
+
+def _places(chunk: Chunk, r: int, d: int) -> tuple[np.ndarray, np.ndarray]:
+    """Flat positions of the small systems in a (d, d) matrix, (s, s, K), and of their coordinates in a table (s, r)."""
+    block = chunk.block if chunk.of_row is None else chunk.block[:, chunk.of_row]
+    return chunk.block[:, None, :] * d + chunk.block[None, :, :], np.arange(r) * d + block
 
 
 # A row's bits must not depend on its neighbours: a few of the last would be a visible part of a small conditional sd.
@@ -210,10 +222,12 @@ def conditionals(rows: Rows, mean: np.ndarray, cov: np.ndarray, precision: np.nd
 
 def _times(rows: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """(r, d) times (d, d), always so many rows at once: BLAS works on the last ones of an odd number in another way."""
-    r, d = rows.shape
-    padded = np.zeros((-(-r // _AT_ONCE), _AT_ONCE, d))
-    padded.reshape(-1, d)[:r] = rows
-    product: np.ndarray = (padded @ matrix).reshape(-1, d)[:r]
+    d, product = len(matrix), np.empty_like(rows)
+    whole = len(rows) - len(rows) % _AT_ONCE
+    np.matmul(rows[:whole].reshape(-1, _AT_ONCE, d), matrix, out=product[:whole].reshape(-1, _AT_ONCE, d))
+    last = np.zeros((_AT_ONCE, d))
+    last[: len(rows) - whole] = rows[whole:]
+    product[whole:] = (last @ matrix)[: len(rows) - whole]
     return product
 
 

@@ -32,7 +32,7 @@ def cost(table: Rows) -> float:
     (rows, d), patterns = table.x.shape, sum(len(chunk.weight) for chunk in table.chunks)
     p = d + d * (d + 1) / 2
     fixed = 3e5 * (1 + len(table.chunks))  # the interpreter's share, in multiplications
-    return (fixed + 8 * rows * d**2 + 2 * patterns * d**4 + 10 * p**3) / (fixed + 8 * rows * d**2)
+    return float((fixed + 8 * rows * d**2 + 2 * patterns * d**4 + 10 * p**3) / (fixed + 8 * rows * d**2))
 
 
 def observed_information(table: Rows, mean: np.ndarray, cov: np.ndarray, factor: np.ndarray) -> np.ndarray:

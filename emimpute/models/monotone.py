@@ -40,7 +40,8 @@ def regressions(
         rows = observed[:, first]
         table = np.column_stack([centre[rows], x[rows, :last]])
         # Rows that say what the penalty says: each column (but the intercept) is 0 up to the root of its share.
-        triangle = np.linalg.qr(np.vstack([table, np.diag(np.sqrt([0.0, *penalty[:last]]))[1:]]), mode="r")
+        prior = np.diag(np.sqrt([0.0, *penalty[:last]]))[1:]
+        triangle = np.asarray(np.linalg.qr(np.vstack([table, prior]), mode="r"))
         count = float(centre[rows] @ centre[rows])
         for j in range(first, last):
             slopes = np.linalg.solve(triangle[: j + 1, : j + 1], triangle[: j + 1, j + 1])

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from emimpute.latent import coverage
 from emimpute.models.complete import complete
 from emimpute.models.conditional import Rows, conditionals, reduced
 from emimpute.models.information import cost, curvature, observed_information
@@ -71,7 +72,7 @@ class MVN:
 
         Rows without weight, and rows in which nothing is observed, do not count.
         """
-        w = np.ones(len(latent.observed)) if weights is None else np.asarray(weights, dtype=float)
+        w = np.ones(len(latent.points)) if weights is None else np.asarray(weights, dtype=float)
         used = np.flatnonzero((w > 0) & latent.observed.any(axis=1))
         found = latent.patterns if len(used) == len(w) else latent.patterns.rows(used)
         count, anchor, centre, spread = _moments(latent, w)
@@ -79,20 +80,21 @@ class MVN:
         scale[~(scale > 0)] = 1.0
 
         def standardised(rows: np.ndarray) -> np.ndarray:
-            which = used[rows]
-            z = latent.points[which]
+            some = latent.take(used[rows])
+            z, holes = some.points, ~some.observed
             z -= anchor
             z -= centre
             z /= scale
-            z[~latent.observed[which]] = 0.0
+            z[holes] = 0.0
             return z
 
-        blocks, w_root, found = reduced(standardised, w[used], found)
+        w = w[used]
+        blocks, w_root, found = reduced(standardised, w, found)
         rows = Rows.sort(blocks, w_root, found)
         # norm2's observed variances have the divisor count - 1 (1 where a coordinate was seen once)
         delta = spread / scale**2 / np.maximum(count - 1, 1)
         logdet = 2 * float(count @ np.log(scale)) + float(count.sum()) * math.log(2 * math.pi)
-        return MVNProblem(rows, found, float(w[used].sum()), anchor + centre, scale, delta, logdet, prior)
+        return MVNProblem(rows, found, float(w.sum()), anchor + centre, scale, delta, logdet, prior)
 
     def complete(
         self, params: Normal, latent: Latent, *, variance: bool = False, rng: np.random.Generator | None = None
@@ -116,8 +118,8 @@ def _moments(latent: Latent, weights: np.ndarray) -> np.ndarray:
     The one is subtracted before sums are taken, and the mean is what remains: at 1e7, sd 1, sums would cancel.
     """
     moments = np.empty((4, latent.points.shape[1]))
-    for j, observed in enumerate(latent.observed.T):
-        seen = observed & (weights > 0)
+    for j in range(moments.shape[1]):
+        seen = (latent.lower[:, j] == latent.upper[:, j]) & (weights > 0)
         w, z = weights[seen], latent.points[:, j][seen]
         anchor = z[0]
         z -= anchor
@@ -168,11 +170,12 @@ class MVNProblem:
         small correlation.
 
         With ``rng`` a place at random: nine parts of a correlation matrix that may be any one alike, and one part of
-        the identity, so that it is not near the edge; means beside the observed ones. The units of the columns do not
-        enter, nor does their order: those draw first that go least with the others.
+        the identity, so that it is not near the edge. The means stay, for with covariances given the best means are
+        unique. The units of the columns do not enter, nor does their order: those draw first that go least with the
+        others.
         """
         d = len(self.centre)
-        products, masks = self.table.x.T @ self.table.x, self.patterns.masks.astype(float)
+        products = self.table.x.T @ self.table.x
         size = np.sqrt(np.diag(products))
         if rng is not None:
             together = products / np.outer(size, size).clip(min=np.finfo(float).tiny)
@@ -180,8 +183,8 @@ class MVNProblem:
             turn[np.argsort(np.round((together**2).sum(axis=0), 9), kind="stable")] = np.arange(d)
             factor = rng.standard_normal((d, d + 1))[turn]  # its normalised Wishart matrix is uniform
             factor /= np.linalg.norm(factor, axis=1, keepdims=True)
-            return Normal(0.3 * rng.standard_normal(d)[turn], 0.9 * factor @ factor.T + 0.1 * np.eye(d))
-        balanced = (np.abs(products) < _BALANCED * np.outer(size, size)) & (masks.T @ masks > 0)
+            return Normal(np.zeros(d), 0.9 * factor @ factor.T + 0.1 * np.eye(d))
+        balanced = (np.abs(products) < _BALANCED * np.outer(size, size)) & (coverage(self.patterns) > 0)
         cov = np.where(balanced, 0.5 / max(d, 1), 0.0)
         np.fill_diagonal(cov, 1.0)
         return Normal(np.zeros(d), cov)
@@ -220,6 +223,7 @@ class MVNProblem:
                 second += deviations.T @ deviations
                 solved += small
                 covariance_count += float(weight.sum())
+            del c, deviations  # before the next are made
         minus2 += float((filled * precision).sum())
         second += filled + variance.reshape(d, d)
         if covariance_count:

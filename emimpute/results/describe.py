@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from emimpute.em import Iterate
     from emimpute.em.starts import Agreement
     from emimpute.identification import Finding
+    from emimpute.models.priors import Prior
 
 __all__ = ["agreed", "describe", "distance", "not_converged", "refusal"]
 
@@ -24,21 +25,21 @@ _SETS = 6  # pairs or sets of columns that a sentence lists before it counts the
 
 
 def describe(
-    found: Iterable[Finding], labels: pd.Index[Any], rows: int, *, helped: bool, warned: bool
+    found: Iterable[Finding], labels: pd.Index[Any], rows: int, *, helped: Prior | None, warned: bool
 ) -> list[Problem]:
     """One problem for each name of finding, over all its coordinates; before them, what the ridge was used for.
 
-    ``labels`` are those of the coordinates, ``rows`` have something observed in them; ``helped`` says that the weak
-    ridge was used because of what was found, ``warned`` that what harms the likelihood is worth a warning.
+    ``labels`` are those of the coordinates, ``rows`` have something observed in them; ``helped`` is the weak ridge
+    that was used because of what was found, ``warned`` that what harms the likelihood is worth a warning.
     """
     found = list(found)
     by_name: dict[str, list[Finding]] = {}
     for finding in found:
         by_name.setdefault(finding.name, []).append(finding)
     problems = []
-    if helped:
+    if helped is not None:
         why = cause(found)
-        problems.append(Problem(why.problem, (), f"{why.value} {_HELPED}", "", IdentificationWarning))
+        problems.append(Problem(why.problem, (), f"{why.value} {_HELPED.format(helped.df)}", "", IdentificationWarning))
     for name, group in by_name.items():
         sets = tuple(tuple(labels[list(finding.coordinates)]) for finding in group)
         harms = name == "incompatible" or any(finding.flat or finding.unbounded for finding in group)
@@ -64,9 +65,8 @@ def cause(found: Iterable[Finding]) -> Stop:
 def agreed(agreement: Agreement, ends: Sequence[Iterate], stop: Stop) -> Problem:
     """How far several starts agreed, by their last iterates ``ends``; ``stop`` is that of the fit."""
     arrived = sum(map(len, agreement.maxima))
-    said = [
-        f"Of {len(ends)} starts, {'all' if arrived == len(ends) else arrived or 'none'} ended at {_maxima(agreement, ends)}"
-    ]
+    share = "all" if arrived == len(ends) else str(arrived or "none")
+    said = [f"Of {len(ends)} starts, {share} ended at {_maxima(agreement, ends)}"]
     if agreement.diverged:
         said.append(f"{len(agreement.diverged)} ran towards a singular covariance matrix")
     if agreement.unfinished:
@@ -93,7 +93,7 @@ def _starts(group: Sequence[int]) -> str:
 def refusal(found: Iterable[Finding], labels: pd.Index[Any], rows: int) -> str:
     """Why ``prior=None`` refuses, and what to do."""
     found = list(found)
-    said = [p for p in describe(found, labels, rows, helped=False, warned=True) if p.warning]
+    said = [p for p in describe(found, labels, rows, helped=None, warned=True) if p.warning]
     remedies = dict.fromkeys(p.remedy for p in said)
     return " ".join([cause(found).value, *(p.sentence for p in said), *remedies, _REFUSED])
 
@@ -109,7 +109,7 @@ def not_converged(stop: Stop, last: Iterate, tol: float) -> Problem:
     return Problem("not converged", (), sentence, _REMEDIES.get(stop, ""), ConvergenceWarning)
 
 
-_HELPED = "So a weak ridge (prior df 0.5) was used instead of maximum likelihood."
+_HELPED = "So a weak ridge (prior df {:g}) was used instead of maximum likelihood."
 _REFUSED = "prior=None refuses to go on; prior='fallback' (the default) uses a weak ridge."
 _REMEDIES = {
     Stop.MAX_ITER: "Raise max_iter, and see fit.trace.",

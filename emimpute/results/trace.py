@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ def trace(iterates: Iterable[Iterate]) -> pd.DataFrame:
     distance (both in the unit of ``tol``), the largest fraction of missing information met so far, the E-steps so far,
     and whether the step was an accelerated one.
     """
-    frame = pd.DataFrame([[getattr(i, name) for name in COLUMNS] for i in iterates], columns=COLUMNS)
-    frame.index.name = "iterate"
-    return frame.astype({"esteps": "int64", "accelerated": bool})
+    history = list(iterates)
+    kinds = {"esteps": "int64", "accelerated": "bool"}
+    columns = {name: np.array([getattr(i, name) for i in history], kinds.get(name, "float64")) for name in COLUMNS}
+    return pd.DataFrame(columns, index=pd.RangeIndex(len(history), name="iterate"))

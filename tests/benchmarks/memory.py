@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import sys
 import tracemalloc
+from typing import TYPE_CHECKING
 
-import pandas as pd
 from end_to_end import SHAPES, table
 from threadpoolctl import threadpool_limits
 
 import emimpute
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def peak(df: pd.DataFrame) -> float:

@@ -17,7 +17,7 @@ def holed(n, d, share, seed=0, distinct=None):
 
 
 def gathered(x, weights, found):
-    blocks, centre, found = reduced(x.__getitem__, weights, found)
+    blocks, centre, found = reduced(lambda rows: x[rows], weights, found)
     return np.concatenate(list(blocks)), centre, found
 
 
@@ -89,3 +89,53 @@ def test_patterns_of_few_rows_stay_rows():
     assert (few == x).all()
     assert (centre == 1).all()
     assert len(found.of_row) == 30
+
+
+@pytest.mark.parametrize(("d", "share", "epsilon"), [(4, 0.3, 1e-6), (9, 0.5, 1e-3), (60, 0.3, 1.0)])
+@pytest.mark.parametrize("precision", [True, False])
+def test_the_bits_of_a_row_do_not_depend_on_its_neighbours(d, share, epsilon, precision):
+    """Alone, with some others, with all: where columns are nearly collinear, rounding is much in conditional sds."""
+    x, observed = holed(150, d, share)
+    mean, cov = law(d)
+    cov = np.ones((d, d)) + epsilon * cov
+    inverse, together = np.linalg.inv(cov), {}
+    for size in (150, 70, 7, 3, 1):
+        for first in range(0, 150 - size + 1, size):
+            some = slice(first, first + size)
+            rows = Rows.sort([x[some]], np.ones(size), patterns(observed[some]), precision=precision)
+            for c in conditionals(rows, mean, cov, inverse):
+                for row, z in zip(first + rows.order[c.chunk.rows], c.deviations, strict=True):
+                    np.testing.assert_array_equal(z, together.setdefault(row, z))
+
+
+def test_the_covariance_form_is_another_plan_for_the_same_rows():
+    x, observed = holed(200, 6, 0.3, distinct=30)
+    found = patterns(observed)
+    rows = Rows.sort([x], np.arange(1.0, 201), found)
+    again, afresh = rows.covariance_form(found), Rows.sort([x], np.arange(1.0, 201), found, precision=False)
+    assert again.x is rows.x
+    assert not any(c.precision for c in again.chunks)
+    np.testing.assert_array_equal(again.x, afresh.x)
+    for one, other in zip(again.chunks, afresh.chunks, strict=True):
+        assert one.rows == other.rows
+        np.testing.assert_array_equal(one.block, other.block)
+        np.testing.assert_array_equal(one.weight, other.weight)
+
+
+def test_rows_come_in_blocks():
+    """However they are divided, the same table."""
+    x, observed = holed(100, 5, 0.3)
+    found = patterns(observed)
+    whole = Rows.sort([x], np.ones(100), found)
+    np.testing.assert_array_equal(Rows.sort(np.split(x, [1, 40, 41, 90]), np.ones(100), found).x, whole.x)
+
+
+def test_a_large_pattern_is_reduced_block_by_block():
+    """A mean far from 0 beside a small spread keeps its digits, over many blocks of rows."""
+    rng = np.random.default_rng(3)
+    x = 5 + 1e-4 * rng.standard_normal((100_000, 2))
+    few, centre, _ = gathered(x, np.ones(len(x)), patterns(np.ones(x.shape, dtype=bool)))
+    assert few.shape == (3, 2)
+    assert (centre == [np.sqrt(len(x)), 0, 0]).all()
+    np.testing.assert_allclose(few[0] / centre[0], x.mean(axis=0), rtol=1e-13)
+    np.testing.assert_allclose(few[1:].T @ few[1:] / len(x), np.cov(x.T, ddof=0), rtol=1e-8)

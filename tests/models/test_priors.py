@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from emimpute.errors import EMImputeError
-from emimpute.models.priors import FALLBACK, Ridge, Shrink, from_json, resolve, to_json
+from emimpute.models.priors import FALLBACK, Auto, Ridge, Shrink, from_json, resolve, to_json
 
 
 @pytest.mark.parametrize(
@@ -14,6 +14,7 @@ from emimpute.models.priors import FALLBACK, Ridge, Shrink, from_json, resolve, 
     [
         (None, (None, False)),
         ("fallback", (None, True)),
+        ("auto", (Auto(), True)),
         ("ridge", (Ridge(3.0), False)),
         (0.5, (Ridge(0.5), False)),
         (7, (Ridge(7.0), False)),
