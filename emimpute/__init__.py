@@ -10,6 +10,7 @@
 3    1.81    80.0
 """
 
+from emimpute import datasets
 from emimpute._impute import bind, fit, impute
 from emimpute.errors import (
     ColumnError,
@@ -43,6 +44,7 @@ __all__ = [
     "PluginWarning",
     "bind",
     "coverage",
+    "datasets",
     "fit",
     "impute",
     "patterns",

@@ -168,7 +168,8 @@ def _weights(df: pd.DataFrame, weights: Any) -> tuple[pd.Series[Any], str, list[
             msg = "weights= is a Series with another index than the data: align it with weights.reindex(df.index)."
             raise EMImputeError(msg)
         return weights, "weights=", []
-    if isinstance(weights, str | tuple) or not np.ndim(weights):
+    label = isinstance(weights, str) or (isinstance(weights, tuple) and len(locate(df.columns, weights)) > 0)
+    if label or not np.ndim(weights):
         taken = positions(df, [weights], "weights=")
         if len(taken) > 1:
             msg = f"weights= names {len(taken)} columns by {weights!r}: pass the one that is meant as a Series."
@@ -180,6 +181,19 @@ def _weights(df: pd.DataFrame, weights: Any) -> tuple[pd.Series[Any], str, list[
     return pd.Series(np.asarray(weights)), "weights=", []
 
 
+def with_indicators(columns: pd.Index[Any], filled: Iterable[int], suffix: str) -> pd.Index[Any]:
+    """``columns``, and after them a label for each filled one's indicator. Raises ColumnError for a taken one."""
+    wide = columns
+    for position in filled:
+        label: Any = columns[position]
+        name = (*label[:-1], f"{label[-1]}{suffix}") if isinstance(label, tuple) else f"{label}{suffix}"
+        if len(locate(columns, name)):
+            msg = f"indicator= would add the column {name!r}, which is there already: give another suffix."
+            raise ColumnError(msg)
+        wide = wide.insert(len(wide), name)
+    return wide
+
+
 def add_indicators(df: pd.DataFrame, filled: Mapping[int, np.ndarray], suffix: str) -> pd.DataFrame:
     """``df`` with a boolean column after the others for each filled one, True where a cell was filled.
 
@@ -187,14 +201,7 @@ def add_indicators(df: pd.DataFrame, filled: Mapping[int, np.ndarray], suffix: s
     """
     if not filled:
         return df
-    columns = df.columns
-    for position in filled:
-        label: Any = df.columns[position]
-        name = (*label[:-1], f"{label[-1]}{suffix}") if isinstance(label, tuple) else f"{label}{suffix}"
-        if len(locate(df.columns, name)):
-            msg = f"indicator= would add the column {name!r}, which is there already: give another suffix."
-            raise ColumnError(msg)
-        columns = columns.insert(len(columns), name)
+    columns = with_indicators(df.columns, filled, suffix)
     masks = pd.DataFrame(np.column_stack(list(filled.values())), index=df.index)
     wide: Any = pd.concat([df, masks], axis=1, ignore_index=True)  # inserted one by one, they would fragment the frame
     wide.columns = columns

@@ -137,8 +137,9 @@ def fit(
     choice = choose(_learnable(df, row_weights), columns, kinds, taken)
     if not choice.positions:
         raise choice.nothing_to_learn()
-    learned, _ = _learn(df, choice, row_weights, how, keep=True)
-    tell(learned, report, choice.left_alone(_gaps(df, None, None)))
+    left = choice.left_alone(_gaps(df, None, None))
+    learned, _ = _learn(df, choice, row_weights, how, left, keep=True)
+    tell(learned, report)
     return learned
 
 
@@ -220,13 +221,15 @@ def impute(
         warn_of(left)
         return _frames.own(df)
 
-    learned, latent = _learn(df, choice, row_weights, how, keep=callable(report))
+    if suffix is not None:  # a label that is taken is better known before the work than after it
+        _frames.with_indicators(df.columns, gaps.intersection(choice.positions), suffix)
+    learned, latent = _learn(df, choice, row_weights, how, left, keep=callable(report))
     done, filled = complete(
         learned.law, df, latent=latent, fill=wanted, where=allowed, rng=generator if sample else None
     )
     if suffix is not None:
         done = _frames.add_indicators(done, filled, suffix)
-    tell(learned, report, left)
+    tell(learned, report)
     return done
 
 
@@ -315,7 +318,13 @@ class _Run:
 
 @single_threaded
 def _learn(
-    df: pd.DataFrame, choice: Choice, weights: np.ndarray | None, how: _Settings, *, keep: bool
+    df: pd.DataFrame,
+    choice: Choice,
+    weights: np.ndarray | None,
+    how: _Settings,
+    left: Sequence[Problem],
+    *,
+    keep: bool,
 ) -> tuple[Fit, Latent]:
     """What the chosen columns teach, and their cells as coordinates; the fit keeps a copy of the data on request."""
     table = choice.table
@@ -334,7 +343,7 @@ def _learn(
         stop = Stop.FLAT  # one maximum of many; how far it is has no meaning, which may read as stalled
     helped = run.prior if how.may_fall_back and run.chosen is None else None
     warned = helped is not None or run.prior is None  # whoever chose a prior has seen to what it is for
-    findings = [*describe(found, sample.labels, sample.rows, helped=helped, warned=warned), *choice.problems]
+    findings = [*describe(found, sample.labels, sample.rows, helped=helped, warned=warned), *left, *choice.problems]
     if run.agreement is not None and stop is not Stop.FLAT:
         findings.insert(0, agreed(run.agreement, run.ends, stop))
     if run.chosen is not None:

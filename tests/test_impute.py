@@ -18,7 +18,7 @@ import emimpute
 from emimpute.em import Stop
 from emimpute.kinds import Constant, Real
 from emimpute.kinds.real import RealCoding
-from emimpute.models.priors import FALLBACK, Ridge, Shrink
+from emimpute.models.priors import PIN, Ridge, Shrink
 
 CLOSE = 1e-6  # sd: what the default tol promises
 
@@ -152,7 +152,7 @@ def test_fallback_is_maximum_likelihood_where_that_exists():
 def test_fallback_is_a_weak_ridge_where_it_does_not():
     fit = quiet(collinear().em.fit)
     assert fit.converged
-    assert fit.prior == FALLBACK
+    assert fit.prior == PIN
     assert fit.logpost != fit.loglik
     assert list(fit.problems["problem"]) == ["unbounded", "duplicates"]
     assert fit.problems.loc[1, "columns"] == (("x", "double"),)

@@ -175,7 +175,7 @@ class _Search:
             at.logpost,
             self.step,
             self.remaining,
-            self.rate,
+            min(self.rate, 1.0),
             self.esteps,
             self.accelerated,
             self.checks,

@@ -31,7 +31,7 @@ class Memory:
         self._base = None
 
     def begin(self, values: np.ndarray, vectors: np.ndarray) -> None:
-        """Begin anew from a whole information (p, p), given by its eigenvalues and vectors; curvature counts by its size."""
+        """Begin anew from a whole information (p, p), by its eigenvalues (of which the size counts) and vectors."""
         self._pairs.clear()
         self._base = np.maximum(np.abs(values), _LEAST), vectors
 

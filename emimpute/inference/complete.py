@@ -80,7 +80,7 @@ def cells(law: Law, df: pd.DataFrame) -> pd.DataFrame:
         part.insert(1, "column", pd.Series(label, dtype=object))
         parts.append(part.assign(_row=rows, _place=place))
     if not parts:
-        return pd.DataFrame(columns=_CELLS)
+        return pd.DataFrame(columns=_CELLS).astype(dict.fromkeys(_CELLS[2:], float))
     if len({str(part["estimate"].dtype) for part in parts}) > 1:  # numbers beside times: keep each as it is
         parts = [part.astype(dict.fromkeys(_CELLS[2:], object)) for part in parts]
     table = pd.concat(parts, ignore_index=True).sort_values(["_row", "_place"], ignore_index=True)

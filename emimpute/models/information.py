@@ -75,13 +75,12 @@ def curvature(matrix: np.ndarray) -> np.ndarray:
 def _assemble(straight: np.ndarray, cross: np.ndarray, square: np.ndarray) -> np.ndarray:
     """The information (p, p) from Σ P (d, d), Σ P ⊗ u (d, d²: [i, jl] = P_ij u_l) and Σ P ⊗ Q (d², d²: [jk, li])."""
     d = len(straight)
-    # tr(E P F Q) has the coefficient P_jk Q_li for E_ij F_kl, and symmetric directions add both orders of an index pair.
+    # tr(E P F Q) has the coefficient P_jk Q_li for E_ij F_kl; symmetric directions add both orders of an index pair.
     four = square.reshape(d, d, d, d).transpose(3, 0, 1, 2).reshape(d * d, d * d)  # [ij, kl]
     mixed = _symmetric(cross.T).T
     upper = _symmetric(_symmetric(four).T).T
     information: np.ndarray = np.block([[straight, mixed], [mixed.T, upper]])
-    information = (information + information.T) / 2
-    return information
+    return np.asarray((information + information.T) / 2)
 
 
 def _symmetric(rows: np.ndarray) -> np.ndarray:

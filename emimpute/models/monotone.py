@@ -1,13 +1,14 @@
 r"""Monotone patterns: the columns can be put in an order in which a row that lacks one lacks all after it.
 
 Then the likelihood is a product of regressions, each column on those before it over the rows that have it, and so is a
-diagonal penalty on Σ: with c = df + extra the mode of column j is β = (X'X + dfΔ)⁻¹X'y and s² = (RSS + df(δ_j + β'Δβ)) /
-(n_j + c), the intercept unpenalised. Anderson 1957, https://doi.org/10.1080/01621459.1957.10501379; Little & Rubin 2019,
-https://doi.org/10.1002/9781119482260, section 7.4.
+diagonal penalty on Σ: with c = df + extra the mode of column j is β = (X'X + dfΔ)⁻¹X'y and
+s² = (RSS + df(δ_j + β'Δβ)) / (n_j + c), the intercept unpenalised. Anderson 1957,
+https://doi.org/10.1080/01621459.1957.10501379; Little & Rubin 2019, https://doi.org/10.1002/9781119482260.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,7 +37,7 @@ def regressions(
     d = x.shape[1]
     mean, cov = np.zeros(d), np.zeros((d, d))
     edges = np.flatnonzero(np.diff(observed.sum(axis=0), prepend=-1, append=-1))
-    for first, last in zip(edges[:-1], edges[1:], strict=True):
+    for first, last in pairwise(edges):
         rows = observed[:, first]
         table = np.column_stack([centre[rows], x[rows, :last]])
         # Rows that say what the penalty says: each column (but the intercept) is 0 up to the root of its share.

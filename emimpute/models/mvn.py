@@ -279,7 +279,7 @@ class MVNProblem:
         return cost(self.table)
 
     def information(self, params: Normal, statistics: Statistics) -> np.ndarray:
-        """Observed information per row (p, p): minus the Hessian of the log posterior in the chart laid at ``params``."""
+        """Observed information per row (p, p): minus the log posterior's Hessian in the chart laid at ``params``."""
         d, n = len(params.mean), statistics.count
         factor = np.linalg.cholesky(params.cov)
         table = self._planned(np.linalg.eigvalsh(params.cov))
@@ -298,7 +298,7 @@ class MVNProblem:
         return result
 
     def undetermined(self, params: Normal) -> list[tuple[int, ...]]:
-        """Pairs of coordinates (one alone for its variance) whose covariance moves along the flat directions at ``params``."""
+        """Pairs of coordinates (one alone: its variance) whose covariance moves along flat directions at ``params``."""
         d = len(params.mean)
         values, vectors = np.linalg.eigh(self.information(params, self.expect(params)[0]))
         chart, sd = self.chart(params), np.sqrt(np.diag(params.cov))

@@ -21,8 +21,13 @@ def get(model: Any) -> Model:
         if model in _KNOWN:
             return _KNOWN[model]
         raise EMImputeError(unknown("model", model, list(_KNOWN)))
-    if callable(getattr(model, "bind", None)) and callable(getattr(model, "complete", None)):
+    if (
+        not isinstance(model, type)
+        and callable(getattr(model, "bind", None))
+        and callable(getattr(model, "complete", None))
+    ):
         found: Model = model
         return found
-    msg = f"model= takes a name or a model with bind() and complete(), and not a {type(model).__name__}."
+    msg = f"model= takes a name or a model with bind() and complete(), and not a {type(model).__name__}"
+    msg += ": make an instance of it first." if isinstance(model, type) else "."
     raise EMImputeError(msg)

@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emimpute.errors import EMImputeError
-from emimpute.results.problems import Problem, warn_of
+from emimpute.results.problems import warn_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from emimpute.results.fit import Fit
 
     Report = bool | Callable[[Fit], object] | str | os.PathLike[str] | None
@@ -28,6 +26,11 @@ def check_report(report: object) -> None:
     """Raise EMImputeError for what cannot be a ``report=``, before any work is done for it."""
     if isinstance(report, str | os.PathLike):
         check_ending(report)
+        folder = Path(report).absolute().parent
+        if not folder.is_dir():
+            raise EMImputeError(
+                f"report= names a file in the folder {str(folder)!r}, which does not exist: make it first."
+            )
     elif not (report is None or isinstance(report, bool) or callable(report)):
         what = type(report).__name__
         msg = f"report= takes None, True, a function that receives the Fit, or a path; this is of type {what}."
@@ -45,7 +48,7 @@ def check_ending(path: str | os.PathLike[str]) -> str:
     return ending
 
 
-def tell(fit: Fit, report: Report, left: Iterable[Problem]) -> None:
+def tell(fit: Fit, report: Report) -> None:
     """Say how it went. Warnings come last, so that the report is there even where warnings are errors."""
     LOG.info(
         "%s rows=%d columns=%d E-steps=%d loglik=%.6f",
@@ -57,4 +60,4 @@ def tell(fit: Fit, report: Report, left: Iterable[Problem]) -> None:
         fit.report(report)
     elif report:
         print(fit.summary())  # noqa: T201 (report=True asks for it)
-    warn_of([*fit.findings, *left])
+    warn_of(fit.findings)
