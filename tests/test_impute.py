@@ -110,7 +110,7 @@ def test_a_path_is_written_by_its_ending(as_path, tmp_path):
 
 
 def test_a_wrong_path_is_seen_before_the_work(tmp_path, monkeypatch):
-    monkeypatch.setattr("emimpute._impute.iterates", None)
+    monkeypatch.setattr("emimpute.learning.iterates", None)
     for path in (tmp_path / "fit.csv", str(tmp_path / "fit")):
         with pytest.raises(emimpute.EMImputeError, match=r"\.txt, \.html or \.json"):
             table().em.fit(report=path)

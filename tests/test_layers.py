@@ -30,8 +30,9 @@ ROOMS = {
     "interfaces.sklearn": ("emimpute _impute results", "numpy pandas sklearn"),
     "sklearn": ("interfaces.sklearn", ""),
     "plots": ("results inference _frames", "numpy pandas matplotlib"),
-    "_impute": (
-        "_frames _threads binding choosing identification missingness table kinds latent models em inference results",
+    "_impute": ("_frames binding choosing learning table kinds latent models inference results", "numpy pandas"),
+    "learning": (
+        "_frames _threads binding choosing identification table kinds latent models em inference results",
         "numpy pandas",
     ),
     "binding": ("models", ""),

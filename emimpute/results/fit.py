@@ -17,13 +17,13 @@ from emimpute._frames import check
 from emimpute.em import Stop
 from emimpute.errors import EMImputeError
 from emimpute.inference.complete import Law, cells, complete
-from emimpute.inference.diagnostics import Diagnostics, Ran, diagnose
 from emimpute.results import persist, problems, render
 from emimpute.results.report import check_ending
 
 if TYPE_CHECKING:
     import os
 
+    from emimpute.inference.diagnostics import Diagnostics
     from emimpute.results.problems import Problem
 
 __all__ = ["Fit"]
@@ -126,6 +126,8 @@ class Fit:
         Computed from the data when first asked for, which may take as long as the fit did; ``summary()`` shows it from
         then on. Raises EMImputeError for a fit that was read from a file.
         """
+        from emimpute.inference.diagnostics import Ran, diagnose  # noqa: PLC0415 (importing emimpute stays light)
+
         data = self._own("diagnostics", "Fit the data anew with emimpute.fit.")
         ran = Ran(self.tol, self.n_iter, self.n_check, converged=self.converged or self.stop is Stop.SEVERAL_MAXIMA)
         return diagnose(self.law, data, self.weights, self.prior, ran)

@@ -15,7 +15,6 @@ from emimpute.em import iterates
 from emimpute.latent import Latent
 from emimpute.models.mvn import MVN
 
-
 HEAD = "| case | rows × columns | rate | plain EM | emimpute | in all | closing checks |"
 
 
