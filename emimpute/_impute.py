@@ -67,7 +67,7 @@ def fit(
     model
         ``"mvn"``, the multivariate normal, or a model object.
     prior
-        ``"fallback"``: maximum likelihood where it exists and is unique, else a weak ridge and an
+        ``"fallback"``: maximum likelihood where it exists and is unique, else a ridge and an
         IdentificationWarning. ``None``: maximum likelihood, or an error where it is unbounded. ``"auto"``: the ridge,
         or none, that predicts the cells of held-out rows best; it costs some ten fits, and pays on small or nearly
         collinear tables. ``"ridge"`` or a number: norm2's ridge with that prior df (3). Or a prior object.

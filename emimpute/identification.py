@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Finding", "examine", "null_space"]
 
 _THIN = 10  # rows observed together below which a pair is noted
+_PATTERNS = 4096  # above which they are not compared in pairs; a table of so many is not short of rows
 _COMPARED = 64  # rows on which two columns are compared before all of them are
 
 
@@ -40,6 +41,8 @@ def examine(latent: Latent) -> list[Finding]:
     found = []
     if n <= d:
         found.append(Finding("fewer rows than columns", tuple(range(d)), unbounded=True))
+    elif _too_few_together(latent):
+        found.append(Finding("too few rows together", tuple(range(d)), unbounded=True))
     together = coverage(latent.patterns)
     never, still = [], []
     for i, j in zip(*np.triu_indices(d, 1), strict=True):
@@ -56,6 +59,24 @@ def examine(latent: Latent) -> list[Finding]:
     return (
         found + never + still + [Finding("duplicates", pair, unbounded=True) for pair in _duplicates(latent, together)]
     )
+
+
+def _too_few_together(latent: Latent) -> bool:
+    """Whether some columns are complete in a few rows only, in a table that has few rows for its columns.
+
+    Where a set of columns is complete in no more rows than it has columns, a hyperplane goes through these rows, and
+    the likelihood grows without bound as the variance across it shrinks. In a table of many rows this is no more than a
+    spike beside the maximum that everyone means (a planned design has one at every row); where columns have
+    fewer observed cells than twice their number, that maximum is not worth much, or not there.
+    """
+    found = latent.patterns
+    d = found.masks.shape[1]
+    if not d or np.median(found.counts @ found.masks) >= 2 * d or len(found.masks) > _PATTERNS:
+        return False
+    masks = found.masks.astype(float)
+    size = masks.sum(axis=1)
+    complete = (masks @ masks.T == size).T @ found.counts  # rows that have all that a pattern has
+    return bool(((complete <= size) & (size > 1)).any())
 
 
 def _duplicates(latent: Latent, together: np.ndarray) -> list[tuple[int, int]]:

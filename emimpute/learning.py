@@ -146,9 +146,9 @@ def learn(
 
 
 def _maximize(sample: _Sample, found: list[Finding], how: Settings, watch: Watch | None) -> tuple[_Run, list[Finding]]:
-    """Run EM under the prior asked for, or where there is none and maximum likelihood fails, under the weak ridge.
+    """Run EM under the prior asked for, or where there is none and maximum likelihood fails, under a ridge.
 
-    Returns the run and all that was found by then. Raises IdentificationError where the weak ridge may not help.
+    Returns the run and all that was found by then. Raises IdentificationError where no ridge may help.
     """
     hopeless = any(f.unbounded or (f.flat and how.may_fall_back) for f in found)
     spent = None
@@ -171,21 +171,24 @@ def _maximize(sample: _Sample, found: list[Finding], how: Settings, watch: Watch
         raise IdentificationError(refusal(found, sample.labels, sample.rows))
     if how.automatic:
         return _ridged(sample, how, watch, spent, None), found
-    ridge = priors.PIN if _borne_out(sample, found) else priors.FALLBACK
-    return _run(sample, ridge, how, watch, spent), found
+    return _run(sample, _ridge(sample, found), how, watch, spent), found
 
 
-def _borne_out(sample: _Sample, found: list[Finding]) -> bool:
-    """Whether all that is wrong is exact dependencies, each seen in more than twice as many rows as it has columns.
+def _ridge(sample: _Sample, found: list[Finding]) -> Prior:
+    """The ridge that steps in, by what is wrong.
 
-    Then a ridge is needed only to keep Σ regular, and the weaker it is the better the filled cells keep the dependency.
+    Exact dependencies, each seen in more than twice as many rows as it has columns, need one only to keep Σ regular, and
+    the weaker it is the better the filled cells keep to them. Where rows are too few for their columns a weak one
+    overfits badly, and one that weighs as many rows as there are columns does well (measured: docs/how-it-works.md).
     """
     harmful = [f for f in found if f.flat or f.unbounded or f.name == "incompatible"]
     seen = sample.latent.observed if sample.weights is None else sample.latent.observed[sample.weights > 0]
-    return all(
-        f.name in {"duplicates", "dependent"} and seen[:, f.coordinates].all(axis=1).sum() > 2 * len(f.coordinates)
-        for f in harmful
-    )
+    exact = [f for f in harmful if f.name in {"duplicates", "dependent"}]
+    borne_out = [seen[:, f.coordinates].all(axis=1).sum() > 2 * len(f.coordinates) for f in exact]
+    few = {"fewer rows than columns", "too few rows together"}
+    if any(f.name in few for f in harmful) or not all(borne_out):
+        return priors.Shrink(float(len(sample.labels)))
+    return priors.PIN if len(exact) == len(harmful) else priors.FALLBACK
 
 
 def _ridged(sample: _Sample, how: Settings, watch: Watch | None, plain: _Run | None, ml: Normal | None) -> _Run:

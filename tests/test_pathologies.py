@@ -202,9 +202,27 @@ def test_a_total_that_is_known_to_the_cent_is_filled_to_the_cent():
     assert (done["gross"] - pay["gross"]).abs().max() < 0.05
 
 
-def test_few_rows_get_the_stronger_ridge():
-    """Where every row but a few has a gap a dependency may be chance, and a ridge too weak would make much of it."""
+def test_few_rows_get_a_stronger_ridge():
+    """Where every row but a few has a gap a dependency may be chance, and a weak ridge would make much of it."""
     with pytest.warns(emimpute.IdentificationWarning):
-        assert emimpute.fit(load("marijuana").frame).prior.df == 0.5
+        assert emimpute.fit(load("marijuana").frame).prior.df == 6
+    with pytest.warns(emimpute.IdentificationWarning):
+        assert emimpute.fit(load("flas").frame).prior.df == 0.5
     with pytest.warns(emimpute.IdentificationWarning):
         assert emimpute.fit(load("collinear_attitude").frame).prior.df == 1e-4
+
+
+@pytest.mark.parametrize(("n", "d", "missing"), [(130, 100, 0.05), (50, 60, 0.1), (40, 30, 0.1), (60, 30, 0.2)])
+def test_few_rows_are_filled_better_than_by_means(n, d, missing):
+    """Three factors in many columns: a weak ridge, or a maximum as good as singular, would do worse than the means."""
+    rng = np.random.default_rng(0)
+    whole = pd.DataFrame(rng.normal(size=(n, 3)) @ rng.normal(size=(3, d)) + rng.normal(size=(n, d)))
+    gaps = rng.random((n, d)) < missing
+    fits: list[emimpute.Fit] = []
+    with pytest.warns(emimpute.IdentificationWarning, match="rows"):
+        done = whole.mask(gaps).em.impute(report=fits.append)
+    error = np.sqrt(((done - whole).to_numpy()[gaps] ** 2).mean())
+    by_means = np.sqrt(((whole.mask(gaps).mean() - whole).to_numpy()[gaps] ** 2).mean())
+    assert error < 0.7 * by_means
+    assert fits[0].converged
+    assert fits[0].n_iter < 30

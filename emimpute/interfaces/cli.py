@@ -220,7 +220,7 @@ def _modelling(parser: argparse.ArgumentParser) -> None:
         metavar="PRIOR",
         type=_prior,
         default="fallback",
-        help="fallback (default): maximum likelihood where it exists, else a weak ridge; none: maximum likelihood or "
+        help="fallback (default): maximum likelihood where it exists, else a ridge; none: maximum likelihood or "
         "nothing; auto: the ridge, or none, that predicts held-out cells best; ridge: the usual ridge; a number: the "
         "ridge's degrees of freedom",
     )

@@ -29,8 +29,8 @@ def describe(
 ) -> list[Problem]:
     """One problem for each name of finding, over all its coordinates; before them, what the ridge was used for.
 
-    ``labels`` are those of the coordinates, ``rows`` have something observed in them; ``helped`` is the weak ridge
-    that was used because of what was found, ``warned`` that what harms the likelihood is worth a warning.
+    ``labels`` are those of the coordinates, ``rows`` have something observed in them; ``helped`` is the ridge that was
+    used because of what was found, ``warned`` says that what harms the likelihood is worth a warning.
     """
     found = list(found)
     by_name: dict[str, list[Finding]] = {}
@@ -44,7 +44,7 @@ def describe(
         sets = tuple(tuple(labels[list(finding.coordinates)]) for finding in group)
         harms = name == "incompatible" or any(finding.flat or finding.unbounded for finding in group)
         warning = IdentificationWarning if harms and warned else None
-        if name == "fewer rows than columns":
+        if name in {"fewer rows than columns", "too few rows together"}:
             problems.append(Problem(name, sets[0], *_too_few(rows, len(sets[0])), warning))
         else:
             problems.append(Problem(name, sets, *_WORDS[name](sets), warning))
@@ -109,8 +109,8 @@ def not_converged(stop: Stop, last: Iterate, tol: float) -> Problem:
     return Problem("not converged", (), sentence, _REMEDIES.get(stop, ""), ConvergenceWarning)
 
 
-_HELPED = "So a weak ridge (prior df {:g}) was used instead of maximum likelihood."
-_REFUSED = "prior=None refuses to go on; prior='fallback' (the default) uses a weak ridge."
+_HELPED = "So a ridge (prior df {:g}) was used instead of maximum likelihood."
+_REFUSED = "prior=None refuses to go on; prior='fallback' (the default) uses a ridge."
 _REMEDIES = {
     Stop.MAX_ITER: "Raise max_iter, and see fit.trace.",
     Stop.STALLED: "Raise tol, or look for nearly dependent columns.",

@@ -87,7 +87,7 @@ def test_a_chosen_ridge_is_the_fit_with_that_ridge():
 
 def test_the_chosen_ridge_has_e_steps_of_its_own():
     """However many the run without one took, for nothing."""
-    df = pd.DataFrame(few(3, n=12, d=5, gone=0.3)).assign(total=lambda d: d.sum(axis=1, skipna=False))
+    df = pd.DataFrame(few(3, n=80, d=5, gone=0.3)).assign(total=lambda d: d.sum(axis=1, skipna=False))
     alone = df.em.fit(prior=df.em.fit(prior="auto").prior)
     fit = df.em.fit(prior="auto", max_iter=alone.n_iter + 1)
     assert fit.converged
