@@ -177,8 +177,8 @@ def _maximize(sample: _Sample, found: list[Finding], how: Settings, watch: Watch
 def _ridge(sample: _Sample, found: list[Finding]) -> Prior:
     """The ridge that steps in, by what is wrong.
 
-    Exact dependencies, each seen in more than twice as many rows as it has columns, need one only to keep Σ regular, and
-    the weaker it is the better the filled cells keep to them. Where rows are too few for their columns a weak one
+    Exact dependencies, each seen in more than twice as many rows as it has columns, need one only to keep Σ regular,
+    and the weaker it is the better the filled cells keep to them. Where rows are too few for their columns a weak one
     overfits badly, and one that weighs as many rows as there are columns does well (measured: docs/how-it-works.md).
     """
     harmful = [f for f in found if f.flat or f.unbounded or f.name == "incompatible"]

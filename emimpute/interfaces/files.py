@@ -247,6 +247,10 @@ def _read_text(path: Path, form: Format, how: Reading) -> TextTable:
     for r in rows:
         if len(records[r]) != len(labels):
             raise TableError(_ragged(path, records, ends, r, labels))
+    if how.sep is None and (other := _other_separator(labels)):
+        raise TableError(
+            f"{str(path)!r} has one column, {labels[0]!r}: if fields are parted by {other!r}, say --sep {other!r}"
+        )
     frame = _frame(labels, [records[r] for r in rows], how)
     unnamed = len(labels) > 1 and labels[0] == ""  # the row names that R and pandas write by default
     frame, places = _indexed(frame, range(len(labels)), "" if how.index is None and unnamed else how.index)
@@ -326,8 +330,13 @@ def _line_number(records: list[list[str]], ends: list[str]) -> int:
 def _ragged(path: Path, records: list[list[str]], ends: list[str], r: int, labels: Sequence[str]) -> str:
     line, found = _line_number(records[:r], ends[:r]), len(records[r])
     message = f"{str(path)!r}, line {line}: got {found} fields where the header has {len(labels)}"
-    other = next((other for other in ";\t|" if len(labels) == 1 and other in labels[0]), None)
+    other = _other_separator(labels)
     return message if other is None else f"{message}; if fields are parted by {other!r}, say --sep"
+
+
+def _other_separator(labels: Sequence[str]) -> str | None:
+    """What seems to part the fields of a table that has come out as one column."""
+    return next((other for other in ";\t|" if len(labels) == 1 and other in labels[0]), None)
 
 
 def _unquoted(field: str) -> str:

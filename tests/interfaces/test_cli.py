@@ -532,3 +532,13 @@ def test_a_label_that_the_terminal_cannot_show_stops_nothing():
     done = subprocess.run(argv, capture_output=True, env=env, check=False)
     assert done.returncode == 0
     assert b"\n?       Int64" in done.stdout
+
+
+def test_another_separator_is_not_taken_for_one_column(tmp_path, capsys):
+    """A table of semicolons has no gap as one column; to complete it in silence would be to lose it."""
+    path = tmp_path / "german.csv"
+    path.write_text("x;y\n1;2\n2;\n3;4\n")
+    assert main(["impute", str(path), "-o", str(tmp_path / "out.csv")]) == 2
+    assert "--sep ';'" in capsys.readouterr().err
+    assert main(["impute", str(path), "-o", str(tmp_path / "out.csv"), "--sep", ";"]) == 0
+    assert (tmp_path / "out.csv").read_text().splitlines()[2] == "2;3"
