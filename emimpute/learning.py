@@ -180,15 +180,16 @@ def _ridge(sample: _Sample, found: list[Finding]) -> Prior:
     Exact dependencies, each seen in more than twice as many rows as it has columns, need one only to keep Σ regular,
     and the weaker it is the better the filled cells keep to them. Where rows are too few for their columns a weak one
     overfits badly, and one that weighs as many rows as there are columns does well (measured: docs/how-it-works.md).
+    Anything else gets the weak one.
     """
     harmful = [f for f in found if f.flat or f.unbounded or f.name == "incompatible"]
     seen = sample.latent.observed if sample.weights is None else sample.latent.observed[sample.weights > 0]
     exact = [f for f in harmful if f.name in {"duplicates", "dependent"}]
     borne_out = [seen[:, f.coordinates].all(axis=1).sum() > 2 * len(f.coordinates) for f in exact]
     few = {"fewer rows than columns", "too few rows together"}
-    if any(f.name in few for f in harmful) or not all(borne_out):
+    if any(f.name in few for f in harmful):
         return priors.Shrink(float(len(sample.labels)))
-    return priors.PIN if len(exact) == len(harmful) else priors.FALLBACK
+    return priors.PIN if len(exact) == len(harmful) and all(borne_out) else priors.FALLBACK
 
 
 def _ridged(sample: _Sample, how: Settings, watch: Watch | None, plain: _Run | None, ml: Normal | None) -> _Run:

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 TOL = 1e-6  # the default tol: the promised bound on the true distance at the stop
 TIGHT = 1e-8  # what tol=1e-8 promises; the references are right to about 1e-12 in these units
 LOGLIK = 1e-7  # absolute; the log-likelihood is flat at its maximum, so a distance of TOL costs far less
-LESS_EXACT = {"bfi_sapa60": 1e-4}  # rests on plain EM at a rate near 1 only: no Newton step, no high precision
 MODE = 1e-6  # posterior modes come from EM at criterion 1e-13, some at a rate of .9999: not held to TIGHT
 FLAT = 1e-5  # what is identified beside a flat direction, in correlation units: no tol promises it
 
@@ -73,10 +72,10 @@ def test_the_estimate_is_within_tol_of_the_maximum(name: str) -> None:
     """At the default tol the fit says that it converged, and its true distance to the ML is below tol."""
     fit = fitted(name)
     assert fit.converged
-    assert distance(fit, load(name)) < LESS_EXACT.get(name, TOL)
+    assert distance(fit, load(name)) < TOL
 
 
-@pytest.mark.parametrize("name", [name for name in ML if name not in LESS_EXACT])
+@pytest.mark.parametrize("name", ML)
 def test_a_tighter_tol_keeps_its_promise(name: str) -> None:
     """With tol=1e-8 the true distance is below 1e-8."""
     fit = fitted(name, TIGHT)
@@ -101,7 +100,7 @@ def test_gaps_are_filled_with_the_conditional_means(name: str) -> None:
     # Where conditional sds are not on file, the column's own sd is the unit.
     unit = case.condsd if case.condsd is not None else pd.Series(np.sqrt(np.diag(case.cov)), case.columns)
     error = ((done - case.imputed) / unit).abs().where(~observed, 0.0)
-    assert float(error.max().max()) < LESS_EXACT.get(name, TOL)
+    assert float(error.max().max()) < TOL
 
 
 @pytest.mark.parametrize("name", ML)

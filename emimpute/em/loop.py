@@ -94,7 +94,8 @@ def iterates(
     search = _Search(problem, max_iter, accelerate=engine == "lbfgs")
     # Plain EM is asked for to be watched; only where it has nothing to do it is spared, too.
     solution = problem.solution if start is None and (search.accelerate or problem.closed) else None
-    start = problem.start() if start is None and solution is None else start if solution is None else solution
+    if start is None:
+        start = problem.start() if solution is None else solution
     if not search.begin(start):
         nan = float("nan")
         yield Iterate(start, nan, nan, 0.0, nan, nan, search.esteps, False, 0, Stop.UNBOUNDED)

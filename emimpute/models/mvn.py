@@ -32,7 +32,7 @@ __all__ = ["MVN", "MVNChart", "MVNProblem", "Normal", "Statistics"]
 _FLAT = 1e-7  # information per row, relative to the complete data's, below which a direction is flat
 _ILL = 1e8  # condition number above which the precision form is left
 _SINGULAR = (
-    1e-10  # smallest eigenvalue of the correlation matrix that the likelihood in double precision still tells from 0
+    1e-10  # smallest eigenvalue of the correlation matrix that its likelihood, in double precision, tells from 0
 )
 _BALANCED = 1e-10  # observed correlation that is told from 0 neither by rounding nor by a change of units
 

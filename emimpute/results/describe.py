@@ -44,8 +44,11 @@ def describe(
         sets = tuple(tuple(labels[list(finding.coordinates)]) for finding in group)
         harms = name == "incompatible" or any(finding.flat or finding.unbounded for finding in group)
         warning = IdentificationWarning if harms and warned else None
-        if name in {"fewer rows than columns", "too few rows together"}:
-            problems.append(Problem(name, sets[0], *_too_few(rows, len(sets[0])), warning))
+        if name in _TOO_FEW:
+            sentence = _TOO_FEW[name].format(rows=rows, columns=len(sets[0]))
+            problems.append(
+                Problem(name, sets[0], sentence, "Use fewer columns, or choose a stronger prior=.", warning)
+            )
         else:
             problems.append(Problem(name, sets, *_WORDS[name](sets), warning))
     return problems
@@ -121,11 +124,12 @@ _REMEDIES = {
 }
 
 
-def _too_few(rows: int, columns: int) -> tuple[str, str]:
-    return (
-        f"Too few rows with something observed: {rows}, for {columns} columns.",
-        "Use fewer columns, or choose a stronger prior=.",
-    )
+_TOO_FEW = {
+    "fewer rows than columns": "Too few rows with something observed: {rows}, for {columns} columns.",
+    "too few rows together": (
+        "Of {rows} rows with something observed too few are complete in the same columns, for {columns} columns."
+    ),
+}
 
 
 def _pairs(sets: Sequence[tuple[Any, ...]]) -> str:
