@@ -59,9 +59,7 @@ class Rows:
     """Rows sorted by number of holes and pattern, each multiplied by the root of its weight."""
 
     x: np.ndarray  # (R, d), 0 at holes
-    centre: (
-        np.ndarray
-    )  # (R,) how often μ is to be subtracted: the root of the weight, or 0 for a row of a scatter's factor
+    centre: np.ndarray  # (R,) how often μ is subtracted: the root of the weight, or 0 for rows of a scatter's factor
     order: np.ndarray  # (R,) row of the table before sorting
     chunks: tuple[Chunk, ...]
 
