@@ -9,9 +9,10 @@ PYTHONS := python3 python3.14 python3.13 python3.12 python3.11
 
 ENVIRONMENTS := demo test pandas2 bench
 INSTALL_demo :=
-INSTALL_test := --group test --group lint
+EXAMPLE := tests/plugin_example
+INSTALL_test := --editable $(EXAMPLE) --group test --group lint
 INSTALL_bench := --group bench
-INSTALL_pandas2 := --group test 'pandas>=2.3,<3'
+INSTALL_pandas2 := --editable $(EXAMPLE) --group test 'pandas>=2.3,<3'
 
 DEMO := .venv/demo/bin/python
 TEST := .venv/test/bin/python
@@ -42,18 +43,21 @@ lint: .venv/test/.complete  ## ruff (rules and format) and mypy
 	$(TEST) -m mypy
 
 test-new: .venv/test/.complete  ## tests, doctests and README blocks on the newest pandas
-	$(TEST) -m pytest -q
+	PLUGIN_EXAMPLE=installed $(TEST) -m pytest -q
 
 test-pandas2: .venv/pandas2/.complete  ## the same on pandas 2.3
-	$(PANDAS2) -m pytest -q
+	PLUGIN_EXAMPLE=installed $(PANDAS2) -m pytest -q
 
-bench: .venv/bench/.complete  ## the stopwatches of tests/benchmarks, beside the peers
+bench: .venv/bench/.complete  ## the stopwatches of tests/benchmarks, beside the peers; with QUICK=1 on small tables only
 	@for script in tests/benchmarks/[a-z]*.py; do \
 		echo "== $$script"; $(BENCH) "$$script" || exit 1; \
 	done
 
 clean:  ## remove all that was made here
 	rm -rf $(ENVIRONMENTS:%=.venv/%) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+
+# The example's entry points are read where it is installed.
+.venv/test/.complete .venv/pandas2/.complete: $(EXAMPLE)/pyproject.toml
 
 # The stamp comes last: an environment whose making was cut short has none, and is made anew.
 $(ENVIRONMENTS:%=.venv/%/.complete): .venv/%/.complete: pyproject.toml

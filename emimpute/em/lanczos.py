@@ -8,7 +8,7 @@ repeating themselves (Parlett 1998, https://doi.org/10.1137/1.9781611971163, cha
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,12 +32,17 @@ class Ritz:
     vectors: np.ndarray  # (p, k), orthonormal
     settled: bool  # whether the last pair is accurate
     products: int
+    residual: float = 0.0  # of the last pair: length of J v - value v
 
 
-def lanczos(product: Callable[[np.ndarray], np.ndarray], size: int, budget: int) -> Ritz:
+def lanczos(
+    product: Callable[[np.ndarray], np.ndarray], size: int, budget: int, *, enough: Callable[[Ritz], bool] | None = None
+) -> Ritz:
     """Eigenpairs of a symmetric J (p, p), p = ``size`` > 0, from at most ``budget`` > 0 products (p,) -> (p,) with it.
 
-    Equal eigenvalues are found once, with a vector of their common space. Whatever ``product`` raises passes through.
+    It ends where the largest pair is accurate, or before where ``enough`` says so of what is known (values and
+    residual, no vectors). Equal eigenvalues are found once, with a vector of their common space. Whatever ``product``
+    raises passes through.
     """
     limit = min(budget, size)
     basis = np.empty((limit, size))
@@ -57,7 +62,8 @@ def lanczos(product: Callable[[np.ndarray], np.ndarray], size: int, budget: int)
         values, within = np.linalg.eigh(t)
         residual = length * abs(float(within[-1, -1]))
         settled = residual <= _SETTLED * max(1 - float(values[-1]), _LEAST) or length <= _EXHAUSTED
-        if settled or k == limit:
-            return Ritz(values, basis[:k].T @ within, bool(settled or k == size), k)
+        seen = Ritz(values, within[:0], bool(settled or k == size), k, residual)
+        if settled or k == limit or (enough is not None and enough(seen)):
+            return replace(seen, vectors=basis[:k].T @ within)
         beside.append(length)
         new = image / length

@@ -10,28 +10,38 @@ along that direction.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
+from emimpute.em.lanczos import lanczos
 from emimpute.em.memory import Memory
-from emimpute.em.newton import Newton, newton_step, whole_newton_step
+from emimpute.em.newton import FLAT, Newton, newton_step, whole_newton_step
 from emimpute.em.stop import Stop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from emimpute.em.lanczos import Ritz
+
 __all__ = ["Iterate", "iterates"]
 
-_PLAIN = 4  # EM steps before the chart is laid: the start is far away, and EM's first steps are long
+_FIRST = 4  # EM steps before the chart is laid: the start is far away, and EM's first steps are long
 _LONGEST = 0.5  # cap on the length of a quasi-Newton step, in sd and correlation units: longer ones leave EM's basin
+_PROVED = 2  # steps of the length of the cap, one after the other, that did well: then it grows
+_LONGER = 2.0  # by this; many columns are far from their maximum, and one length does not fit all
+_WELL = 0.5  # a gain, relative to what the slope promised, at which a step did well
 _TRIES = 6  # shortenings of a step before the EM step replaces it
 _MEMORY = 30  # steps remembered; 10 was much worse where p is close to n (measured)
 _PATIENCE = 10  # E-steps of a run before the whole information is computed, and between two such, where that is cheap
 _EXACT = 1e-13  # a gradient as long as rounding alone would leave
 _SOLVED = 1e-9  # the same where a closed form was computed from ill-conditioned data
 _CHECK = 200  # E-steps that one closing check may cost
+_SHARE = 0.25  # of the E-steps so far: what a look around costs, and twice that where something is odd
+_GLANCE = 4, 8  # E-steps that a look takes at least, or it is not taken, and at most where nothing is odd
+_SUSPECT = 1e-2  # least curvature that may be none
 _DIFFERENCE = 1e-6  # length of the displacement for a directional derivative
 _HALVINGS = 12  # of the step that leaves a saddle
 
@@ -76,6 +86,7 @@ class Iterate:
     accelerated: bool  # whether the step that led here was not plain EM's
     checks: int  # E-steps spent on closing checks so far
     stop: Stop | None = None  # set on the last iterate only
+    saddles: int = 0  # points so far at which the run came to rest, and which were no maximum
 
 
 def iterates(
@@ -93,13 +104,16 @@ def iterates(
     """
     search = _Search(problem, max_iter, accelerate=engine == "lbfgs")
     # Plain EM is asked for to be watched; only where it has nothing to do it is spared, too.
-    solution = problem.solution if start is None and (search.accelerate or problem.closed) else None
-    if start is None:
+    default = start is None
+    solution = problem.solution if default and (search.accelerate or problem.closed) else None
+    if default:
         start = problem.start() if solution is None else solution
     if not search.begin(start):
         nan = float("nan")
         yield Iterate(start, nan, nan, 0.0, nan, nan, search.esteps, False, 0, Stop.UNBOUNDED)
         return
+    if solution is None and search.accelerate and default:
+        search.consider(getattr(problem, "nearby", None))
     if solution is not None and search.solved(tol):
         yield search.iterate(Stop.UNBOUNDED if search.broken else Stop.NOTHING_MISSING)
         return
@@ -144,9 +158,11 @@ class _Search:
         self.problem, self.max_iter, self.accelerate = problem, max_iter, accelerate
         self.memory = Memory(_MEMORY)
         self.residuals: list[float] = []  # lengths of EM steps that followed one another
-        self.plain = self.esteps = self.checks = 0
+        self.plain = self.esteps = self.checks = self.saddles = 0
         self.informed = 0  # E-steps when the whole information was last computed
         self.step = 0.0
+        self.longest = _LONGEST  # cap on the next step
+        self.capped = 0  # steps of that length in a row that did well
         self.rate = self.remaining = float("nan")
         self.accelerated = False
         self.moved = True  # whether the last `advance` or `close` found a better point
@@ -165,6 +181,17 @@ class _Search:
         self._watch_rate()
         return True
 
+    def consider(self, other: Any) -> None:
+        """Start from ``other`` instead, if that is better; one E-step, unless it is None."""
+        if other is None or self.esteps >= self.max_iter or self.problem.degenerate(other):
+            return
+        point = self._visit(other)
+        if point is not None and point.logpost > self.at.logpost:
+            self.at = point
+            self._lay_chart()
+            self.residuals.clear()
+            self._watch_rate()
+
     def iterate(self, stop: Stop | None = None) -> Iterate:
         """Where the run stands, for the world to see."""
         at = self.at
@@ -181,6 +208,7 @@ class _Search:
             self.accelerated,
             self.checks,
             stop,
+            self.saddles,
         )
 
     @property
@@ -216,7 +244,8 @@ class _Search:
         """Go to a better point, by a quasi-Newton step if one is found, else by the EM step; False if there is none."""
         self.moved = False
         if not self._plainly:
-            if self.esteps - self.informed > max(_PATIENCE, self.problem.information_cost):
+            patience = getattr(self.problem, "patience", _PATIENCE)
+            if self.esteps - self.informed > max(patience, self.problem.information_cost):
                 self.esteps += 1
                 self._inform()
             if self._try(self.memory.direction(self.at.gradient)):
@@ -238,6 +267,9 @@ class _Search:
         # The whole information if it costs less than the run so far, else products with it.
         newton = self._inform(closing=True) if self.problem.information_cost <= self.esteps else None
         self.checks += newton is not None
+        rough = getattr(self.problem, "rough", False)  # whether its information leaves something out
+        if newton is not None and rough and not newton.concave and self._curvature(newton.step) > FLAT:
+            newton = None  # products with the information leave nothing out
         newton = newton or self._solve()
         self.rate = float(np.nanmax([self.rate, 1 - newton.curvature]))
         if not newton.concave:
@@ -248,10 +280,60 @@ class _Search:
         if not (newton.settled and self.remaining < tol):
             self._try(newton.step)
             return None
+        around = newton if newton.whole else self._look_around()
+        if not around.concave:
+            self.rate, self.remaining = float(np.nanmax([self.rate, 1 - around.curvature])), float("inf")
+            self._leave(around.step)
+            return None
         point = self._visit_vector(self.at.vector + newton.step)
         if point is not None and self._better(point, newton.step):
             self._move(point, accelerated=True)
-        return Stop.FLAT if newton.flat else Stop.CONVERGED
+        return Stop.FLAT if newton.flat or around.flat else Stop.CONVERGED
+
+    def _look_around(self) -> Newton:
+        """The direction of least curvature, as far as a share of the E-steps spent so far finds it by Lanczos.
+
+        Conjugate gradients see no direction that the gradient has no part in: neither those of a flat likelihood, nor
+        those off a saddle that lies between two maxima that mirror each other.
+        """
+        size, share = len(self.at.gradient), round(_SHARE * self.esteps)
+        nothing = Newton(np.zeros(size), settled=False, concave=True, curvature=1.0)
+        if share < _GLANCE[0]:
+            return nothing
+
+        def enough(ritz: Ritz) -> bool:
+            """Some curvature is within the residual of the least that was met; on a flat likelihood that may be 0."""
+            least = 1 - float(ritz.values[-1])
+            return ritz.products >= min(share, _GLANCE[1]) and (least > ritz.residual or abs(least) < FLAT)
+
+        try:
+            ritz = lanczos(self._missing, size, 2 * share, enough=enough)
+            direction, least = ritz.vectors[:, -1], float(1 - ritz.values[-1])
+            if least < _SUSPECT:
+                least = self._curvature(direction)
+                apart = 1 - float(ritz.values[-2]) - least if len(ritz.values) > 1 else 1.0
+                if 0 < least < 10 * FLAT < apart:  # what the other directions still have in this one (Kato-Temple)
+                    least = max(0.0, least - ritz.residual**2 / apart)
+        except np.linalg.LinAlgError:
+            return nothing
+        return Newton(direction, ritz.settled, least >= -FLAT, least)
+
+    def _missing(self, direction: np.ndarray) -> np.ndarray:
+        """The Jacobian of the EM map, times ``direction`` (p,)."""
+        product = self._information(direction)
+        if product is None:
+            raise np.linalg.LinAlgError
+        return np.asarray(direction - product)
+
+    def _curvature(self, direction: np.ndarray) -> float:
+        """The information per row along a unit ``direction`` (p,): two E-steps, and exact to their square."""
+        size = math.sqrt(_DIFFERENCE) / 10
+        self.checks += 2
+        slopes = []
+        for side in (-size, size):
+            params = self.chart.from_vector(self.at.vector + side * direction)
+            slopes.append(float(self.chart.gradient(params, self.problem.expect(params)[0]) @ direction))
+        return (slopes[0] - slopes[1]) / (2 * size)
 
     def _inform(self, *, closing: bool = False) -> Newton | None:
         """The Newton step by the whole information, with which the memory then begins anew in a chart laid here.
@@ -286,7 +368,7 @@ class _Search:
     @property
     def _plainly(self) -> bool:
         """Whether the next step is to be plain EM's."""
-        return not self.accelerate or self.plain < _PLAIN
+        return not self.accelerate or self.plain < _FIRST
 
     def _distance(self, step: np.ndarray) -> float:
         """Length of ``step``, seen from where it begins, and not from where the chart was laid."""
@@ -305,14 +387,20 @@ class _Search:
         expected = float(direction @ at.gradient)
         if not expected > 0:
             return False
-        size = min(1.0, _LONGEST / self.chart.distance(direction))
+        size = min(1.0, self.longest / self.chart.distance(direction))
+        capped = size < 1
         for _ in range(_TRIES):
             if self.esteps >= self.max_iter:
                 return False
             point = self._visit_vector(at.vector + size * direction)
             if point is not None and self._better(point, direction, 1e-4 * size * expected):
+                well = point.logpost - at.logpost > _WELL * size * expected * self.problem.rows
+                self.capped = self.capped + 1 if capped and well else 0
+                if self.capped >= _PROVED:
+                    self.longest *= _LONGER
                 self._move(point, accelerated=True)
                 return True
+            capped, self.longest = False, max(_LONGEST, self.longest / _LONGER)
             gain = -1.0 if point is None else (point.logpost - at.logpost) / self.problem.rows
             # minimiser of the parabola through the two values and the slope, kept between a tenth and a half
             size *= min(0.5, max(0.1, size * expected / (2 * (size * expected - gain))))
@@ -328,6 +416,7 @@ class _Search:
                 return
             point = self._visit_vector(at.vector + size * direction)
             if point is not None and point.logpost - at.logpost > noise:
+                self.saddles += 1
                 self._move(point, accelerated=True)
                 return
             size /= 2
@@ -386,7 +475,9 @@ class _Search:
         params = self.chart.from_vector(self.at.vector + size * direction)
         try:
             statistics, _ = self.problem.expect(params)
-            return np.asarray((self.at.gradient - self.chart.gradient(params, statistics)) / size)
+            bent = (self.at.gradient - self.chart.gradient(params, statistics)) / size
+            # where nothing changes by construction, a chart may count the information as the complete data's
+            return np.asarray(bent + getattr(self.chart, "held", np.zeros_like)(direction))
         except np.linalg.LinAlgError:
             return None
 

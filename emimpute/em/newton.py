@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Newton", "newton_step", "whole_newton_step"]
+__all__ = ["FLAT", "Newton", "newton_step", "whole_newton_step"]
 
 _SETTLED = 1e-2  # relative error of the Newton step at which it is believed
-_FLAT = 1e-7  # curvature, relative to the complete data's, that is not told from 0: no step is believed there
+FLAT = 1e-7  # curvature, relative to the complete data's, that is not told from 0: no step is believed there
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,21 +27,22 @@ class Newton:
     settled: bool  # the linear system was solved, but for directions in which nothing changes
     concave: bool  # no direction of negative curvature was met
     curvature: float  # smallest met, relative to the complete data's; 1 - it is a fraction of missing information
+    whole: bool = False  # every direction was looked at
 
     @property
     def flat(self) -> bool:
         """Whether a direction was met along which nothing changes."""
-        return self.concave and self.curvature <= _FLAT
+        return self.concave and self.curvature <= FLAT
 
 
 def whole_newton_step(values: np.ndarray, vectors: np.ndarray, gradient: np.ndarray) -> Newton:
     """The same from the eigenvalues (p,), ascending, and vectors (p, p) of the whole information."""
     smallest = float(values[0])
-    if smallest < -_FLAT:
-        return Newton(vectors[:, 0], False, False, smallest)
-    firm = values > _FLAT
+    if smallest < -FLAT:
+        return Newton(vectors[:, 0], False, False, smallest, whole=True)
+    firm = values > FLAT
     step: np.ndarray = vectors[:, firm] @ ((vectors[:, firm].T @ gradient) / values[firm])
-    return Newton(step, True, True, smallest)
+    return Newton(step, True, True, smallest, whole=True)
 
 
 def newton_step(
@@ -70,9 +71,9 @@ def newton_step(
             break
         curvature = float(direction @ bent)
         smallest = min(smallest, curvature / size)
-        if curvature < -_FLAT * size:
+        if curvature < -FLAT * size:
             return Newton(direction, False, False, smallest)
-        if curvature <= _FLAT * size:
+        if curvature <= FLAT * size:
             break
         amount = power / curvature
         step = step + amount * direction

@@ -46,6 +46,7 @@ class Agreement:
     level: int  # maxima as high as the highest
     diverged: tuple[int, ...]  # runs towards the edge of the parameter space
     unfinished: tuple[int, ...]  # runs that ended before they were at a maximum
+    distances: tuple[float, ...]  # of each run's end from that of the kept one, in the unit of ``tol``
 
 
 def compare(problem: _Problem, ends: Sequence[Iterate], tol: float) -> Agreement:
@@ -58,7 +59,7 @@ def compare(problem: _Problem, ends: Sequence[Iterate], tol: float) -> Agreement
     diverged = tuple(i for i, end in enumerate(ends) if end.stop is Stop.UNBOUNDED)
     unfinished = tuple(i for i in range(len(ends)) if i not in arrived and i not in diverged)
     if not arrived and 0 in diverged:
-        return Agreement(0, (), 0, diverged, unfinished)
+        return Agreement(0, (), 0, diverged, unfinished, _distances(problem, ends, 0))
 
     def above(one: int, other: int) -> bool:
         return ends[one].logpost - ends[other].logpost > _level(problem, ends[one], tol)
@@ -70,7 +71,7 @@ def compare(problem: _Problem, ends: Sequence[Iterate], tol: float) -> Agreement
     kept = maxima[0][0] if maxima else unfinished[0]
     for i in unfinished:
         kept = i if above(i, kept) else kept
-    return Agreement(kept, maxima, len(top), diverged, unfinished)
+    return Agreement(kept, maxima, len(top), diverged, unfinished, _distances(problem, ends, kept))
 
 
 def _maxima(
@@ -87,8 +88,13 @@ def _maxima(
     return tuple(tuple(sorted(group)) for group in groups)
 
 
+def _distances(problem: _Problem, ends: Sequence[Iterate], kept: int) -> tuple[float, ...]:
+    here = ends[kept].params
+    return tuple(0.0 if i == kept else _apart(problem, here, end.params) for i, end in enumerate(ends))
+
+
 def _apart(problem: _Problem, one: Any, other: Any) -> float:
-    """Distance of two parameters in the unit of ``tol``."""
+    """Distance of two parameters in the unit of ``tol``; infinite where one of them is no distribution to speak of."""
     try:
         chart = problem.chart(one)
         return chart.distance(chart.to_vector(other))

@@ -51,6 +51,9 @@ class Problem(Protocol):
     def closed(self) -> bool:
         """Whether nothing is hidden, so that the M-step leads to the maximum from anywhere."""
 
+    # A problem may also have ``nearby``, parameters that may be a better start than these, or None: EM tries both; and
+    # ``structure``, what of the data's structure it uses, in words.
+
     def start(self, rng: np.random.Generator | None = None) -> Any:
         """Parameters to start from; the same at every call. With ``rng``, others that are as sensible, at random."""
 
@@ -95,8 +98,11 @@ class Model(Protocol):
 
     def complete(
         self, params: Any, latent: Latent, *, variance: bool = False, rng: np.random.Generator | None = None
-    ) -> tuple[np.ndarray, np.ndarray | None]:
-        """Holes filled by conditional expectation, or with ``rng`` by a draw, (n, d); on request their variances."""
+    ) -> tuple[np.ndarray, list[np.ndarray] | None]:
+        """Holes filled by conditional expectation, or with ``rng`` by a draw, (n, d); on request their covariances.
+
+        These are (n, k, k) for each of the latent table's spans of k coordinates, 0 where observed.
+        """
 
     def to_json(self, params: Any) -> dict[str, Any]:
         """The parameters as JSON types."""

@@ -21,13 +21,14 @@ as they are asked for, so that the sorted table is the only one here that may be
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from emimpute.latent import blocks
-from emimpute.models.small import invert
+from emimpute.normal.small import invert
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -38,7 +39,8 @@ __all__ = ["Chunk", "Conditional", "Rows", "conditionals", "reduced"]
 
 _AT_ONCE = 64  # rows in one call of BLAS
 _ROWS = 4096  # of a chunk at most,
-_BATCH = 1 << 16  # and numbers in its small systems: both so that a chunk's work stays in the cache (measured)
+_BATCH = 1 << 16, 1 << 18  # and numbers in its small systems: few, so that a chunk's work stays in the cache, ...
+_SHARE = 8  # ... and little beside the table, which may have so many times as many; more make fewer calls (measured)
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,11 +102,12 @@ def _chunks(found: Patterns, centre: np.ndarray, *, precision: bool) -> Iterator
     d = found.masks.shape[1]
     seen = found.masks.sum(axis=1)
     edges = np.concatenate([[0], np.cumsum(found.counts)])
+    batch = min(max(len(found.of_row) * d // _SHARE, _BATCH[0]), _BATCH[1])
     for first, last in pairwise(np.flatnonzero(np.diff(seen, prepend=-1, append=-1))):
         form = bool(precision and d <= 2 * seen[first])
         size = int(d - seen[first] if form else seen[first])
         block = np.nonzero(found.masks[first:last] ^ form)[1].reshape(last - first, size).T
-        step = max(1, min(_ROWS, _BATCH // max(size * size, 1)))
+        step = max(1, min(_ROWS, batch // max(size * size, 1)))
         for a in range(int(edges[first]), int(edges[last]), step):
             b = min(a + step, int(edges[last]))
             low, high = int(edges.searchsorted(a, "right")) - 1, int(edges.searchsorted(b))
@@ -168,51 +171,92 @@ class Conditional:
     """What one chunk's rows are given their observed coordinates."""
 
     chunk: Chunk
-    pairs: np.ndarray  # (s, s, K) flat positions of the small systems in a d x d matrix
+    places: np.ndarray  # (s(s+1)/2, K) flat positions in a d x d matrix of the small systems' lower triangles
     deviations: np.ndarray  # (r, d) rows minus μ (times the root of the weight), holes filled by the conditional mean
     inverse: np.ndarray  # (s, s, K) Ω_mm⁻¹ (precision form) or Σ_oo⁻¹
     logdet: np.ndarray  # (K,) log|Ω_mm| or log|Σ_oo|
     quadratic: float  # Σ d_oᵀ Σ_oo⁻¹ d_o, in the covariance form; 0 in the other, where it is tr(DᵀD Ω)
 
+    def total(self) -> np.ndarray:
+        """The inverses, padded by zeros and times the weight of their patterns, summed: (d, d)."""
+        d = self.deviations.shape[1]
+        if not self.places.size:
+            return np.zeros((d, d))
+        terms = self.inverse[_lower(len(self.inverse))]
+        if not (self.chunk.weight == 1).all():
+            terms *= self.chunk.weight
+        low: np.ndarray = np.bincount(self.places.ravel(), weights=terms.ravel(), minlength=d * d).reshape(d, d)
+        low[np.diag_indices(d)] /= 2
+        return np.asarray(low + low.T)
+
+
+@lru_cache(maxsize=64)
+def _lower(size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of a lower triangle, which is all that a symmetric matrix has to tell."""
+    return np.tril_indices(size)
+
 
 def conditionals(rows: Rows, mean: np.ndarray, cov: np.ndarray, precision: np.ndarray) -> Iterator[Conditional]:
     """Conditional moments chunk by chunk, for mean (d,), covariance (d, d) and its inverse."""
     for chunk in rows.chunks:
-        deviations = np.multiply.outer(-rows.centre[chunk.rows], mean)
-        deviations += rows.x[chunk.rows]
-        if chunk.precision:
-            yield _by_precision(chunk, deviations, precision)
-        else:
-            yield _by_covariance(chunk, deviations, cov)
+        yield _by_precision(rows, chunk, mean, precision) if chunk.precision else _by_covariance(rows, chunk, mean, cov)
 
 
-def _by_precision(chunk: Chunk, deviations: np.ndarray, precision: np.ndarray) -> Conditional:
-    """From deviations (r, d) with any trial fill, which are filled here."""
-    pairs, at = _places(chunk, *deviations.shape)
-    inverse, logdet = invert(precision.ravel()[pairs])
-    if len(at):
-        slope = _times(deviations, precision).ravel()[at]
-        deviations.ravel()[at] -= _apply(inverse, slope, chunk.of_row)
-    return Conditional(chunk, pairs, deviations, inverse, logdet, 0.0)
+def _by_precision(rows: Rows, chunk: Chunk, mean: np.ndarray, precision: np.ndarray) -> Conditional:
+    places, inverse, logdet = _inverted(chunk, precision)
+    deviations = _deviations(rows.x[chunk.rows], rows.centre[chunk.rows], mean)  # with 0 - μ for a trial fill
+    if len(inverse):
+        at = _cells(chunk, *deviations.shape)
+        slope = _times(deviations, precision).ravel().take(at)
+        flat = deviations.ravel()
+        filled = flat.take(at)
+        filled -= _apply(inverse, slope, chunk.of_row)
+        flat[at] = filled
+    return Conditional(chunk, places, deviations, inverse, logdet, 0.0)
 
 
-def _by_covariance(chunk: Chunk, deviations: np.ndarray, cov: np.ndarray) -> Conditional:
-    """From deviations (r, d) of which only the observed are looked at."""
-    pairs, at = _places(chunk, *deviations.shape)
-    inverse, logdet = invert(cov.ravel()[pairs])
-    seen = deviations.ravel()[at]
+def _by_covariance(rows: Rows, chunk: Chunk, mean: np.ndarray, cov: np.ndarray) -> Conditional:
+    places, inverse, logdet = _inverted(chunk, cov)
+    deviations = _deviations(rows.x[chunk.rows], rows.centre[chunk.rows], mean)
+    at = _cells(chunk, *deviations.shape)
+    seen = deviations.ravel().take(at)
     solved = _apply(inverse, seen, chunk.of_row)
     sparse = np.zeros_like(deviations)
     sparse.ravel()[at] = solved
     filled = _times(sparse, cov)
     filled.ravel()[at] = seen
-    return Conditional(chunk, pairs, filled, inverse, logdet, float((seen * solved).sum()))
+    return Conditional(chunk, places, filled, inverse, logdet, float((seen * solved).sum()))
 
 
-def _places(chunk: Chunk, r: int, d: int) -> tuple[np.ndarray, np.ndarray]:
-    """Flat positions of the small systems in a (d, d) matrix, (s, s, K), and of their coordinates in a table (s, r)."""
-    block = chunk.block if chunk.of_row is None else chunk.block[:, chunk.of_row]
-    return chunk.block[:, None, :] * d + chunk.block[None, :, :], np.arange(r) * d + block
+def _deviations(x: np.ndarray, centre: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """Rows (r, d) minus ``mean`` as often as ``centre`` (r,) says."""
+    if not (centre == 1).all():
+        return np.asarray(np.multiply.outer(-centre, mean) + x)
+    deviations = np.empty(x.shape)
+    whole, wide = len(x) - len(x) % _AT_ONCE, _AT_ONCE * len(mean)  # NumPy is slow on rows of few numbers
+    if whole:
+        means = mean[None].repeat(_AT_ONCE, axis=0).ravel()
+        np.subtract(x[:whole].reshape(-1, wide), means, out=deviations[:whole].reshape(-1, wide))
+    np.subtract(x[whole:], mean, out=deviations[whole:])
+    return deviations
+
+
+def _inverted(chunk: Chunk, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where the small systems stand in a (d, d) matrix, their inverses (s, s, K) and log determinants (K,)."""
+    s, patterns = chunk.block.shape
+    i, j = _lower(s)
+    places = chunk.block[i]
+    places *= len(matrix)
+    places += chunk.block[j]
+    small = np.empty((s, s, patterns))
+    small[i, j] = matrix.ravel().take(places)
+    return places, *invert(small)
+
+
+def _cells(chunk: Chunk, r: int, d: int) -> np.ndarray:
+    """Flat positions of the small systems' coordinates in a table (r, d), (s, r)."""
+    block = chunk.block if chunk.of_row is None else chunk.block.take(chunk.of_row, axis=1)
+    return np.asarray(np.arange(r) * d + block)
 
 
 # A row's bits must not depend on its neighbours: a few of the last would be a visible part of a small conditional sd.

@@ -8,14 +8,13 @@ measured, at two depths.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from emimpute.models.mvn import Normal
-
 if TYPE_CHECKING:
-    from emimpute.models.mvn import MVNProblem
+    from emimpute.models.mvn import MVNProblem, Normal
 
 __all__ = ["bounded"]
 
@@ -27,19 +26,21 @@ def bounded(problem: MVNProblem, params: Normal) -> bool:
 
     False also where it cannot be computed.
     """
+    if getattr(problem, "coarsely_degenerate", lambda _: False)(params):
+        return True  # the probability of an interval is at most 1
     sd = np.sqrt(np.maximum(np.diag(params.cov), np.finfo(float).tiny))
     values, vectors = np.linalg.eigh(params.cov / np.outer(sd, sd))
 
     def loglik(least: float) -> float:
-        return problem.expect(_raised(params.mean, sd, np.maximum(values, least), vectors))[1]
+        return problem.expect(_raised(params, sd, np.maximum(values, least), vectors))[1]
 
     try:
         above, below = loglik(_HIGH[1]) - loglik(_HIGH[0]), loglik(_LOW[1]) - loglik(_LOW[0])
     except np.linalg.LinAlgError:
         return False
-    lowest = _raised(params.mean, sd, np.maximum(values, _LOW[1]), vectors)
+    lowest = _raised(params, sd, np.maximum(values, _LOW[1]), vectors)
     return not below > max(above / 2, problem.noise(lowest, loglik(_LOW[1])))
 
 
-def _raised(mean: np.ndarray, sd: np.ndarray, values: np.ndarray, vectors: np.ndarray) -> Normal:
-    return Normal(mean, (vectors * values) @ vectors.T * np.outer(sd, sd))
+def _raised(params: Normal, sd: np.ndarray, values: np.ndarray, vectors: np.ndarray) -> Normal:
+    return replace(params, cov=(vectors * values) @ vectors.T * np.outer(sd, sd))

@@ -6,6 +6,7 @@ With P = Σ_oo⁻¹ and u = P(z_o − μ_o), both padded by zeros, a row's infor
 - e, E:  eᵀP E u
 - E, F:  tr(E P F uuᵀ) − ½ tr(E P F P),
 
+or, where the mean of a row is μ + Mr with r of its own, the same with e = Mr;
 summed over rows (the second derivatives of the log-likelihood; Savalei 2010, https://doi.org/10.1037/a0020143). Only a
 pattern's P and the sums of its u and uuᵀ are needed, so the cost does not depend on how many rows share it.
 """
@@ -17,64 +18,81 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from emimpute.models.conditional import conditionals
-
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from emimpute.models.conditional import Conditional, Rows
 
-__all__ = ["cost", "curvature", "observed_information"]
+__all__ = ["cost", "curvature", "observed_information", "penalty"]
 
-_NUMBERS = 1 << 22  # in the arrays of one batch of patterns
-
-
-def cost(table: Rows) -> float:
-    """How many E-steps as long as one :func:`observed_information` takes, with its eigenvalues; roughly."""
-    (rows, d), patterns = table.x.shape, sum(len(chunk.weight) for chunk in table.chunks)
-    p = d + d * (d + 1) / 2
-    fixed = 3e5 * (1 + len(table.chunks))  # the interpreter's share, in multiplications
-    return float((fixed + 8 * rows * d**2 + 2 * patterns * d**4 + 10 * p**3) / (fixed + 8 * rows * d**2))
+_NUMBERS = 1 << 18  # in the arrays of one batch of patterns
 
 
-def observed_information(table: Rows, mean: np.ndarray, cov: np.ndarray, factor: np.ndarray) -> np.ndarray:
-    """Observed information (p, p), p = d + d(d+1)/2, at (mean, cov), for a and H in μ + La, Σ + LHLᵀ, L = ``factor``.
+def cost(table: Rows, dx: int = 0) -> float:
+    """How many E-steps as long as one :func:`observed_information` takes, with its eigenvalues; roughly.
 
-    The order of the coordinates, and their scale, is the chart's: a, the diagonal of H over √2, H above the diagonal.
+    The first ``dx`` columns of the table are those on which the others are regressed.
     """
-    d = len(mean)
-    precision = np.linalg.inv(cov)
-    straight, cross, square = np.zeros((d, d)), np.zeros((d, d * d)), np.zeros((d * d, d * d))
-    for c in conditionals(table, mean, cov, precision):
+    (rows, d), patterns = table.x.shape, sum(len(chunk.weight) for chunk in table.chunks)
+    dy = d - dx
+    p = dy * (dx + 1) + dy * (dy + 1) / 2
+    step = 3e5 * (1 + len(table.chunks)) + 8 * rows * d * dy  # the interpreter's share, and the products
+    return float((step + 2 * patterns * (d * dy) ** 2 + 10 * p**3) / step)
+
+
+def observed_information(
+    rows: Iterable[tuple[Conditional, np.ndarray]], precision: np.ndarray, factor: np.ndarray, q: int
+) -> np.ndarray:
+    """Observed information (p, p), p = dq + d(d+1)/2, for M and H in the means (μ + LM)r and Σ + LHLᵀ, L = ``factor``.
+
+    ``rows`` come chunk by chunk: their conditional moments, and r (rows, q), the first of which is the intercept's.
+
+    The order of the coordinates, and their scale, is the chart's: M's first column, the others row by row, the diagonal
+    of H over √2, H above the diagonal.
+    """
+    d = len(precision)
+    total = np.zeros((d * d, (q + d) ** 2))
+    for c, r in rows:
         of_row = np.arange(len(c.deviations)) if c.chunk.of_row is None else c.chunk.of_row
-        u = c.deviations @ precision @ factor
+        both = np.concatenate([r, c.deviations @ precision @ factor], axis=1)
         edges = np.searchsorted(of_row, np.arange(len(c.chunk.weight) + 1))
-        batch = max(1, _NUMBERS // (d * d))
+        batch = max(1, _NUMBERS // (q + d) ** 2)
         for first in range(0, len(c.chunk.weight), batch):
             last = min(first + batch, len(c.chunk.weight))
-            rows = slice(edges[first], edges[last])
-            pattern = of_row[rows] - first
+            some = slice(edges[first], edges[last])
             p = _padded(c, slice(first, last), precision, factor)
-            weight = c.chunk.weight[first:last]
-            total = np.zeros((last - first, d))
-            np.add.at(total, pattern, table.centre[c.chunk.rows][rows, None] * u[rows])
-            scatter = np.zeros((last - first, d, d))
-            np.add.at(scatter, pattern, u[rows, :, None] * u[rows, None, :])
-            flat = p.reshape(-1, d * d)
-            straight += (weight @ flat).reshape(d, d)
-            cross += np.einsum("kij,kl->ijl", p, total, optimize=True).reshape(d, d * d)
-            square += flat.T @ (scatter - weight[:, None, None] * p / 2).reshape(-1, d * d)
-    return _assemble(straight, cross, square)
+            scatter = np.zeros((last - first, q + d, q + d))
+            np.add.at(scatter, of_row[some] - first, both[some, :, None] * both[some, None, :])
+            scatter[:, q:, q:] -= c.chunk.weight[first:last, None, None] * p / 2
+            total += p.reshape(-1, d * d).T @ scatter.reshape(last - first, -1)
+    four = total.reshape(d, d, q + d, q + d)
+    straight = four[:, :, :q, :q].transpose(0, 2, 1, 3).reshape(d * q, d * q)  # [im, jl]
+    cross = four[:, :, :q, q:].transpose(0, 2, 1, 3).reshape(d * q, d * d)
+    information = _assemble(straight, cross, four[:, :, q:, q:].reshape(d * d, d * d))
+    order = np.arange(len(information))
+    order[: d * q] = np.concatenate([(place := np.arange(d * q).reshape(d, q))[:, 0], place[:, 1:].ravel()])
+    return information[np.ix_(order, order)]
 
 
 def curvature(matrix: np.ndarray) -> np.ndarray:
-    """What a term tr(M (EF + FE))/2 adds to the information (p, p), for M = ``matrix`` (d, d): tr(E I F M)."""
+    """What a term tr(M (EF + FE))/2 adds to the information of H (h, h), for M = ``matrix`` (d, d): tr(E I F M)."""
     d = len(matrix)
-    square = np.outer(np.eye(d).ravel(), matrix.ravel())
-    return _assemble(np.zeros((d, d)), np.zeros((d, d * d)), square)
+    return _assemble(np.zeros((0, 0)), np.zeros((0, d * d)), np.outer(np.eye(d).ravel(), matrix.ravel()))
+
+
+def penalty(of_x: np.ndarray, across: np.ndarray, square: np.ndarray) -> np.ndarray:
+    """What the log density -½ tr(exp(-H) (b P bᵀ - bR - (bR)ᵀ + S)) adds to the information of b and H, (p, p).
+
+    P (dx, dx), Rᵀ (dy, dx) and S (dy, dy) are the arguments.
+    """
+    (dy, dx), bend = across.shape, np.outer(np.eye(len(square)).ravel(), square.ravel() / 2)
+    cross = np.einsum("il,jm->imjl", np.eye(dy), across).reshape(dy * dx, dy * dy)
+    return _assemble(np.kron(np.eye(dy), of_x), cross, bend)
 
 
 def _assemble(straight: np.ndarray, cross: np.ndarray, square: np.ndarray) -> np.ndarray:
-    """The information (p, p) from Σ P (d, d), Σ P ⊗ u (d, d²: [i, jl] = P_ij u_l) and Σ P ⊗ Q (d², d²: [jk, li])."""
-    d = len(straight)
+    """The information from that of the means (m, m), of both (m, d²) and Σ P ⊗ Q (d², d²: [jk, li])."""
+    d = math.isqrt(len(square))
     # tr(E P F Q) has the coefficient P_jk Q_li for E_ij F_kl; symmetric directions add both orders of an index pair.
     four = square.reshape(d, d, d, d).transpose(3, 0, 1, 2).reshape(d * d, d * d)  # [ij, kl]
     mixed = _symmetric(cross.T).T

@@ -10,7 +10,7 @@ import sys
 import tracemalloc
 from typing import TYPE_CHECKING
 
-from end_to_end import SHAPES, table
+from peers.tables import SHAPES, table
 from threadpoolctl import threadpool_limits
 
 import emimpute

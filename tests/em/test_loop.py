@@ -309,3 +309,70 @@ def information(problem, params, step=1e-5):
         slope = chart.gradient(behind, problem.expect(behind)[0]) - chart.gradient(ahead, problem.expect(ahead)[0])
         columns.append(slope / (2 * step))
     return (np.array(columns) + np.array(columns).T) / 2
+
+
+# Where the whole information is too much: sixty columns --------------------------------------------------------------
+
+
+def sixty(n, seed=0):
+    """Three factors in sixty columns."""
+    rng = np.random.default_rng(seed)
+    return rng.standard_normal((n, 3)) @ rng.standard_normal((3, 60)) + rng.standard_normal((n, 60))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1])
+def test_blocks_never_seen_together_are_flat(share):
+    """Seen by products with the information alone, which cost no more than the run did."""
+    x = sixty(600)
+    x[:200, :10], x[200:400, -10:], x[400:, :10] = NA, NA, NA
+    x[np.random.default_rng(1).random(x.shape) < share] = NA
+    problem = MVN().bind(latent(x))
+    last = run(problem)[-1]
+    assert problem.information_cost > last.esteps
+    assert last.stop is Stop.FLAT
+    assert last.checks < last.esteps
+
+
+def test_thin_bridges_are_no_flat_likelihood():
+    """The same blocks, seen together in some rows."""
+    x = sixty(900)
+    x[:200, :10], x[200:400, -10:], x[400:600, :10] = NA, NA, NA
+    x[np.random.default_rng(1).random(x.shape) < 0.1] = NA
+    assert run(MVN().bind(latent(x)))[-1].stop is Stop.CONVERGED
+
+
+@pytest.mark.parametrize("share", [0.05, 0.1])
+def test_a_saddle_among_many_columns_is_left(share):
+    """Murray's table beside forty columns that have nothing to do with it, and are not learned at once."""
+    x = sixty(200)[:, :38]
+    x[np.random.default_rng(1).random(x.shape) < share] = NA
+    problem = MVN().bind(latent(np.hstack([np.repeat(MURRAY, 200, axis=0), np.tile(x, (12, 1))])))
+    history = run(problem, start=type(problem.start())(np.zeros(40), np.eye(40)))
+    last = history[-1]
+    assert last.stop is Stop.CONVERGED
+    assert last.saddles == 1
+    assert history[0].saddles == 0
+    assert abs(last.params.cov[0, 1] / last.params.cov[0, 0]) == pytest.approx(0.5, abs=1e-6)
+
+
+def test_far_away_steps_grow():
+    """Many columns with many gaps lead a long way to a singular matrix: in steps of one length it took 199."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((400, 5)) @ rng.standard_normal((5, 60)) + rng.standard_normal((400, 60))
+    x[rng.random(x.shape) < 0.65] = NA
+    last = run(MVN().bind(latent(x)))[-1]
+    assert last.stop is Stop.UNBOUNDED
+    assert last.esteps < 80
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("noise", [1e-3, 1e-4])
+def test_nearly_dependent_columns_converge(noise, seed):
+    """A sum that errs by a ten-thousandth of its sd has a maximum, and rounding does not hide it."""
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((400, 6)) @ rng.standard_normal((6, 6))
+    x[:, 5] = x[:, 0] + x[:, 1] + noise * x[:, 5].std() * rng.standard_normal(400)
+    x[rng.random(x.shape) < 0.15] = NA
+    last = run(MVN().bind(latent(x)))[-1]
+    assert last.stop is Stop.CONVERGED
+    assert last.esteps < 60

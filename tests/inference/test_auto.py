@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import emimpute
-from emimpute.errors import EMImputeError
+from emimpute.errors import EMImputeError, IdentificationWarning
 from emimpute.inference import auto
 from emimpute.latent import Latent
 from emimpute.models.mvn import MVN, Normal
@@ -88,10 +88,10 @@ def test_a_chosen_ridge_is_the_fit_with_that_ridge():
 def test_the_chosen_ridge_has_e_steps_of_its_own():
     """However many the run without one took, for nothing."""
     df = pd.DataFrame(few(3, n=80, d=5, gone=0.3)).assign(total=lambda d: d.sum(axis=1, skipna=False))
-    alone = df.em.fit(prior=df.em.fit(prior="auto").prior)
-    fit = df.em.fit(prior="auto", max_iter=alone.n_iter + 1)
+    fit = df.em.fit(prior="auto", max_iter=40)
+    alone = df.em.fit(prior=fit.prior, max_iter=40)
     assert fit.converged
-    assert fit.n_iter > alone.n_iter
+    assert fit.n_iter == alone.n_iter + 40
     assert (fit.cov.to_numpy() == alone.cov.to_numpy()).all()
 
 
@@ -100,6 +100,49 @@ def test_where_there_is_no_maximum_likelihood_there_is_a_ridge():
     df = pd.DataFrame(few(n=7, d=9, gone=0.1))
     assert df.em.fit(prior="auto").prior.df > 0
     assert df.em.impute(prior="auto").notna().all(axis=None)
+
+
+def test_without_evidence_the_ridge_is_the_fallback_s():
+    """Not a weaker one, which is the worse mistake: five rows of noise tell nothing of what is best."""
+    df = pd.DataFrame(np.random.default_rng(5).standard_normal((6, 6))).mask(np.eye(6, dtype=bool))
+    with pytest.warns(IdentificationWarning, match="prior df 6"):
+        assert df.em.fit().prior == Shrink(6.0)
+    chosen = auto.choose(MVN(), latent(df.to_numpy()), None, None, Shrink(6.0))
+    assert 6.0 in chosen.df
+    assert df.em.fit(prior="auto").prior == chosen.prior
+    assert chosen.prior.df >= 6
+
+
+def test_dfs_beyond_one_that_is_plainly_worse_are_not_tried():
+    choice = auto.choose(MVN(), latent(clear(1000).to_numpy()), None, None)
+    assert choice.df[0] == pytest.approx(0.5 / 4**4)
+    assert choice.df[-1] < 4**4  # of 4 n = 4000 that it might be
+    assert (choice.error[-1] > choice.error[:-1]).all()
+
+
+def never_together() -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    z = rng.standard_normal((60, 3)) + rng.standard_normal((60, 1))
+    z[:30, 1] = z[30:, 2] = np.nan
+    return pd.DataFrame(z, columns=["x", "y", "w"])
+
+
+def test_what_no_row_bears_on_is_warned_of_though_a_ridge_is_chosen():
+    """Held-out rows cannot choose by it either, so the user is to know: in one warning."""
+    with pytest.warns(IdentificationWarning, match="partial association: 'y' with 'w'. The ridge alone") as caught:
+        fit = never_together().em.fit(prior="auto")
+    assert len(caught) == 1
+    assert fit.prior.df > 0
+    assert fit.problems["problem"].tolist() == ["never observed together", "ridge chosen"]
+
+
+@pytest.mark.parametrize("prior", ["ridge", 2.0, Shrink(1.0)])
+def test_whoever_gives_a_ridge_finds_a_note_of_it(prior):
+    """And no warning: warnings are errors here."""
+    problems = never_together().em.fit(prior=prior).problems
+    assert problems["problem"].tolist() == ["never observed together"]
+    assert problems["columns"][0] == (("y", "w"),)
+    assert problems["sentence"][0].endswith("The ridge alone decides on that.")
 
 
 def test_a_duplicated_column_gets_a_ridge():
