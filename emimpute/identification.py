@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from emimpute.latent import coverage
+from emimpute.latent import coverage, patterns
 
 if TYPE_CHECKING:
-    from emimpute.latent import Latent
+    from emimpute.latent import Latent, Patterns
 
 __all__ = ["Finding", "examine", "null_space"]
 
@@ -32,18 +32,20 @@ class Finding:
     coordinates: tuple[int, ...]
     flat: bool = False
     unbounded: bool = False
+    edge: bool = False  # the likelihood has a bound, which it comes to where the covariance matrix is singular
 
 
 def examine(latent: Latent) -> list[Finding]:
     """Everything that can be said of ``latent`` before it is fitted."""
-    observed = latent.observed
+    observed = latent.known
+    found_in = latent.patterns if not latent.boxed else patterns(observed)
     n, d = int(observed.any(axis=1).sum()), observed.shape[1]
     found = []
     if n <= d:
         found.append(Finding("fewer rows than columns", tuple(range(d)), unbounded=True))
-    elif _too_few_together(latent):
+    elif _too_few_together(found_in):
         found.append(Finding("too few rows together", tuple(range(d)), unbounded=True))
-    together = coverage(latent.patterns)
+    together = coverage(found_in)
     never, still = [], []
     for i, j in zip(*np.triu_indices(d, 1), strict=True):
         if not together[i, j]:
@@ -54,14 +56,23 @@ def examine(latent: Latent) -> list[Finding]:
         (together == np.diag(together)[:, None]) & (together > 0) & (np.diag(together) < n)[:, None]
     ):
         # Every row that has i has j too: the rows tell nothing of how i goes with j if j stands still in them.
-        if i != j and np.ptp(latent.points[observed[:, i], j]) == 0:
+        if i != j and _still(latent, i, j):
             still.append(Finding("no variation together", (int(i), int(j)), flat=True))
-    return (
-        found + never + still + [Finding("duplicates", pair, unbounded=True) for pair in _duplicates(latent, together)]
-    )
+    same = [Finding("duplicates", pair, unbounded=True) for pair in _duplicates(latent, together)]
+    same += [Finding("perfectly associated", pair, edge=True) for pair in _same_answers(latent)]
+    return found + never + still + same
 
 
-def _too_few_together(latent: Latent) -> bool:
+def _still(latent: Latent, i: int, j: int) -> bool:
+    """Whether coordinate j is one and the same cell in all rows that have i, both known."""
+    rows = latent.known[:, i]
+    for cone in latent.cones:
+        if cone.span.start <= j < cone.span.stop:
+            return not cone.span.start <= i < cone.span.stop and len(np.unique(cone.of_row[rows])) == 1
+    return bool(len(np.unique(latent.lower[rows, j])) == 1 and len(np.unique(latent.upper[rows, j])) == 1)
+
+
+def _too_few_together(found: Patterns) -> bool:
     """Whether some columns are complete in a few rows only, in a table that has few rows for its columns.
 
     Where a set of columns is complete in no more rows than it has columns, a hyperplane goes through these rows, and
@@ -69,7 +80,6 @@ def _too_few_together(latent: Latent) -> bool:
     spike beside the maximum that everyone means (a planned design has one at every row); where columns have
     fewer observed cells than twice their number, that maximum is not worth much, or not there.
     """
-    found = latent.patterns
     d = found.masks.shape[1]
     if not d or np.median(found.counts @ found.masks) >= 2 * d or len(found.masks) > _PATTERNS:
         return False
@@ -82,10 +92,11 @@ def _too_few_together(latent: Latent) -> bool:
 def _duplicates(latent: Latent, together: np.ndarray) -> list[tuple[int, int]]:
     """Pairs of coordinates that are the same but for origin and unit where both are observed (three rows or more)."""
     z, observed = latent.points, latent.observed
+    exact = (latent.known == observed).all(axis=0)
     pairs = []
     for i in range(z.shape[1]):
         for j in range(i):
-            if together[i, j] < 3:
+            if together[i, j] < 3 or not (exact[i] and exact[j]):
                 continue
             both = np.flatnonzero(observed[:, i] & observed[:, j]) if together[i, j] < _COMPARED else None
             few = both if both is not None else _first(observed[:, i] & observed[:, j])
@@ -94,6 +105,35 @@ def _duplicates(latent: Latent, together: np.ndarray) -> list[tuple[int, int]]:
                 if _same(z[every, j], z[every, i]):
                     pairs.append((j, i))
     return pairs
+
+
+def _same_answers(latent: Latent) -> list[tuple[int, int]]:
+    """Pairs of coordinates between cut points, of which each cell of one goes with one of the other, up or down.
+
+    To put the one latent value in the place of the other (or its negative) raises the probability of every row that has
+    both, so their correlation is estimated as 1 (or -1). A table of two columns with an empty cell is no such case: for
+    these two alone 1 is the estimate, but other columns may speak against it, and often do (measured).
+    """
+    codes = {j: np.searchsorted(own, latent.lower[:, j], side="right") for j, own in enumerate(latent.cuts) if len(own)}
+    known, pairs = latent.known, []
+    for j in codes:
+        for i in codes:
+            if i >= j:
+                break
+            both = _first(known[:, i] & known[:, j])
+            if _one_to_one(codes[i][both], codes[j][both]):
+                both = np.flatnonzero(known[:, i] & known[:, j])
+                if len(both) > 2 and _one_to_one(codes[i][both], codes[j][both]):
+                    pairs.append((i, j))
+    return pairs
+
+
+def _one_to_one(x: np.ndarray, y: np.ndarray) -> bool:
+    """Whether the codes y are a strictly monotone function of x, and not all the same."""
+    order = np.lexsort((y, x))
+    x, y = x[order], y[order]
+    rise, other = np.diff(x) > 0, np.diff(y)
+    return bool(rise.any() and (other[~rise] == 0).all() and ((other[rise] > 0).all() or (other[rise] < 0).all()))
 
 
 def _first(both: np.ndarray) -> np.ndarray:
@@ -110,10 +150,11 @@ def _same(x: np.ndarray, y: np.ndarray) -> bool:
     return bool(np.abs(y - x * (y[far] / x[far])).max() <= 1e-12 * np.abs(y).max())
 
 
-def null_space(cov: np.ndarray, below: float) -> list[tuple[int, ...]]:
+def null_space(cov: np.ndarray, below: float, *, part: float = 1e-3) -> list[tuple[int, ...]]:
     """Coordinates of each linear combination whose variance, after scaling to correlations, is below ``below``.
 
-    The vectors of the (near) null space are brought to echelon form, so that separate dependencies are told apart.
+    They have at least this ``part`` in it, relative to the largest. The vectors of the (near) null space are brought to
+    echelon form, so that separate dependencies are told apart.
     """
     sd = np.sqrt(np.maximum(np.diag(cov), np.finfo(float).tiny))
     values, vectors = np.linalg.eigh(cov / np.outer(sd, sd))
@@ -127,4 +168,4 @@ def null_space(cov: np.ndarray, below: float) -> list[tuple[int, ...]]:
         others = np.arange(len(basis)) != row
         basis[others] -= np.outer(basis[others, pivot], basis[row])
         free[pivot] = False
-    return [tuple(int(i) for i in np.flatnonzero(np.abs(vector) > 1e-3)) for vector in basis]
+    return [tuple(int(i) for i in np.flatnonzero(np.abs(vector) > part)) for vector in basis]

@@ -7,7 +7,7 @@ same observed coordinates share a *missingness pattern*, and nearly everything E
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Protocol
@@ -25,6 +25,19 @@ class _Cells(Protocol):
     def lower(self) -> np.ndarray: ...
     @property
     def upper(self) -> np.ndarray: ...
+    @property
+    def frame(self) -> np.ndarray | None: ...
+
+
+class _Coding(Protocol):
+    @property
+    def width(self) -> int: ...
+    @property
+    def cuts(self) -> tuple[np.ndarray, ...]: ...
+    @property
+    def frames(self) -> np.ndarray: ...
+    @property
+    def within(self) -> np.ndarray | None: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,39 +65,74 @@ class Patterns:
 
 
 @dataclass(frozen=True, eq=False)
+class Cone:
+    """A column of cones: a cell says ``lower <= frames[of_row] @ z <= upper`` of the coordinates z of its span."""
+
+    span: slice
+    frames: np.ndarray  # (m, k, k)
+    of_row: np.ndarray  # (n,)
+    within: np.ndarray  # (k, k) the covariance its coordinates have by definition
+
+
+@dataclass(frozen=True, eq=False)
 class Latent:
     """n rows of d latent intervals; ``spans[j]`` are the coordinates of the j-th column."""
 
     lower: np.ndarray  # (n, d)
     upper: np.ndarray  # (n, d); the same array where no cell is a proper interval
     spans: tuple[slice, ...]
+    cuts: tuple[np.ndarray, ...] = ()  # of each coordinate, those of its cells' bounds that are to be estimated
+    cones: tuple[Cone, ...] = ()  # the columns whose cells are bounded in frames of their own
+    pinned: tuple[int, ...] = ()  # coordinates of mean 0 and variance 1 by definition
 
     @classmethod
-    def stack(cls, cells: Iterable[_Cells], widths: Sequence[int], n: int) -> Latent:
-        """Lay the cells of several columns side by side; each has n rows, and as many coordinates as ``widths`` say.
+    def stack(cls, cells: Iterable[_Cells], codings: Sequence[_Coding], n: int) -> Latent:
+        """Lay the cells of several columns side by side; each has n rows, and as many coordinates as its coding says.
 
         One column after the other, so that only the cells of one are there twice if they come from a generator.
         """
-        edges = np.cumsum([0, *widths])
+        edges = np.cumsum([0, *(coding.width for coding in codings)])
         spans = tuple(slice(int(a), int(b)) for a, b in pairwise(edges))
         lower = upper = np.empty((n, edges[-1]), order="F")  # by column, as frames are kept
-        for span, c in zip(spans, cells, strict=True):
+        cones: list[Cone] = []
+        pinned: list[int] = []
+        for span, c, coding in zip(spans, cells, codings, strict=True):
+            if c.frame is not None:
+                within = np.eye(coding.width) if coding.within is None else coding.within
+                cones.append(Cone(span, coding.frames, c.frame, within))
+            elif coding.within is not None:
+                pinned += range(span.start, span.stop)
             if upper is lower and c.upper is not c.lower:
                 upper = lower.copy(order="F")
             lower[:, span] = c.lower
             if upper is not lower:
                 upper[:, span] = c.upper
-        return cls(lower, upper, spans)
+        cuts = tuple(cut for coding in codings for cut in coding.cuts)
+        return cls(lower, upper, spans, cuts, tuple(cones), tuple(pinned))
 
     def take(self, rows: np.ndarray | slice) -> Latent:
         """Some of the rows."""
         lower = self.lower[rows]
-        return Latent(lower, lower if self.upper is self.lower else self.upper[rows], self.spans)
+        upper = lower if self.upper is self.lower else self.upper[rows]
+        cones = tuple(replace(cone, of_row=cone.of_row[rows]) for cone in self.cones)
+        return replace(self, lower=lower, upper=upper, cones=cones)
 
     @property
     def observed(self) -> np.ndarray:
         """Which cells are points, (n, d) bool; made anew each time, and soon made."""
         return np.asarray(self.lower == self.upper)
+
+    @property
+    def known(self) -> np.ndarray:
+        """Which cells are no holes, (n, d) bool: points and proper intervals."""
+        if self.upper is self.lower:
+            return self.observed
+        return np.asarray(~(np.isnan(self.lower) | (np.isneginf(self.lower) & np.isposinf(self.upper))))
+
+    @property
+    def boxed(self) -> bool:
+        """Whether any cell is a proper interval."""
+        return self.upper is not self.lower and bool((self.known & ~self.observed).any())
 
     @property
     def points(self) -> np.ndarray:

@@ -14,22 +14,22 @@ import numpy as np
 
 from emimpute import _frames
 from emimpute._threads import single_threaded
-from emimpute.binding import from_origin
+from emimpute.binding import at_the_edge, canonical, from_origin
 from emimpute.em import Iterate, Stop, iterates
 from emimpute.em.starts import Agreement, compare
-from emimpute.errors import ColumnError, EMImputeError, IdentificationError, named
+from emimpute.errors import ColumnError, EMImputeError, IdentificationError, IdentificationWarning, named
 from emimpute.identification import Finding, examine, null_space
 from emimpute.inference.complete import Law
 from emimpute.kinds.reading import missing
 from emimpute.models import priors, registry
-from emimpute.models.edge import bounded
-from emimpute.models.mvn import Normal
-from emimpute.results.describe import agreed, describe, not_converged, refusal
+from emimpute.models.mvn import CutNormal, Normal
+from emimpute.results.describe import agreed, describe, engine, not_converged, refusal, unsettled
 from emimpute.results.fit import Fit
 from emimpute.results.problems import Problem
 from emimpute.results.progress import check_progress, watching
 from emimpute.results.report import check_report
-from emimpute.results.trace import trace
+from emimpute.results.starts import starts
+from emimpute.results.trace import steps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,6 +84,8 @@ class _Run:
     agreement: Agreement | None  # of several starts
     esteps: int  # of all starts, and of earlier runs of the same fit
     checks: int  # likewise
+    engine: str = ""  # how it went about it
+    unsettled: int = 0  # rows whose intervals' law the last E-step did not settle
     chosen: auto.Choice | None = None  # where the data chose the prior
 
     @property
@@ -106,25 +108,33 @@ def learn(
     latent = table.encode(df, choice.positions)
     counted = latent if weights is None or weights.all() else latent.take(np.flatnonzero(weights > 0))
     check_spread(counted, table.coordinates)
-    shift, rows = np.asarray(table.shift, dtype=float), int(counted.observed.any(axis=1).sum())
+    shift, rows = np.asarray(table.shift, dtype=float), int(counted.known.any(axis=1).sum())
     sample = _Sample(latent, weights, table.coordinates, shift, rows)
     with watching(how.progress, how.tol) as watch:
         run, found = (
             _maximize(sample, examine(counted), how, watch) if len(sample.labels) else (_constants_only(len(df)), [])
         )
 
+    if isinstance(run.params, CutNormal):
+        table = table.settled(run.params.cuts)
+        latent = table.encode(df, choice.positions)
+
     stop = run.last.stop or Stop.MAX_ITER
     if run.prior is None and any(f.flat for f in found) and (stop.success or stop in _ONE_OF_MANY):
         stop = Stop.FLAT  # one maximum of many; how far it is has no meaning, which may read as stalled
-    helped = run.prior if how.may_fall_back and run.chosen is None else None
-    warned = helped is not None or run.prior is None  # whoever chose a prior has seen to what it is for
-    findings = [*describe(found, sample.labels, sample.rows, helped=helped, warned=warned), *left, *choice.problems]
+    findings = [*_told(found, sample, run, how), *left, *choice.problems]
     if run.agreement is not None and stop is not Stop.FLAT:
         findings.insert(0, agreed(run.agreement, run.ends, stop))
+    if run.last.saddles:
+        findings.append(Problem("saddle", (), _SADDLE, ""))
+    if run.unsettled:
+        findings.append(unsettled(run.unsettled, sample.rows))
     if run.chosen is not None:
         findings.append(Problem("ridge chosen", (), run.chosen.sentence, ""))
     if not stop.success and stop is not Stop.SEVERAL_MAXIMA:
         findings.insert(0, not_converged(stop, run.last, how.tol))
+    if stop is Stop.STALLED:
+        findings += _nearly_dependent(run, sample, how)
     learned = Fit(
         law=Law(table, how.model, run.params),
         nobs=int(run.nobs) if run.nobs.is_integer() else run.nobs,
@@ -135,14 +145,46 @@ def learn(
         stop=stop,
         prior=run.prior,
         tol=how.tol,
-        history=trace(run.history),
+        history=steps(run.history),
         findings=tuple(findings),
         gaps=tuple(int(missing(df.iloc[:, i]).sum()) for i in choice.positions),
         rows=len(df),
+        engine=run.engine,
+        runs=starts(run.ends, run.agreement),
         data=_frames.own(df) if keep else None,
         weights=weights if keep else None,
     )
     return learned, latent
+
+
+def _nearly_dependent(run: _Run, sample: _Sample, how: Settings) -> list[Problem]:
+    """Why no further step is possible, where rounding is why: its error grows as columns depend on each other."""
+    sd = np.sqrt(np.diag(run.params.cov))
+    error = float(np.finfo(float).eps * np.linalg.cond(run.params.cov / np.outer(sd, sd)))
+    groups = null_space(run.params.cov, _DEPENDENT)
+    if not groups or error * _ROUNDED < how.tol:
+        return []
+    sets = tuple(tuple(sample.labels[list(group)]) for group in groups)
+    sentence = (
+        f"Nearly dependent: {'; '.join(named(one) for one in sets)}. Along this combination double precision ends at a "
+        f"distance of about {error:.0e} in the unit of tol; the estimate is within it, and good for any other use."
+    )
+    remedy = f"Leave one of these columns out, use prior='auto', or pass tol={10 ** np.ceil(np.log10(error) + 1):.0e}."
+    return [Problem("nearly dependent", sets, sentence, remedy)]
+
+
+def _told(found: list[Finding], sample: _Sample, run: _Run, how: Settings) -> list[Problem]:
+    """What was found, in words, and whether it is worth a warning.
+
+    A ridge that was asked for is there for likelihoods without a bound, which are noted only. What no row bears on it
+    decides alone: that is said, and warned of where the data were to choose the ridge, which could not choose by this.
+    """
+    helped = run.prior if how.may_fall_back and run.chosen is None else None
+    asked = run.prior is not None and helped is None
+    problems = describe(found, sample.labels, sample.rows, helped=helped, warned=not asked)
+    flat = {finding.name for finding in found if finding.flat} if asked else set()
+    warning = None if run.chosen is None else IdentificationWarning
+    return [replace(p, sentence=f"{p.sentence} {_DECIDES}", warning=warning) if p.name in flat else p for p in problems]
 
 
 def _maximize(sample: _Sample, found: list[Finding], how: Settings, watch: Watch | None) -> tuple[_Run, list[Finding]]:
@@ -150,31 +192,44 @@ def _maximize(sample: _Sample, found: list[Finding], how: Settings, watch: Watch
 
     Returns the run and all that was found by then. Raises IdentificationError where no ridge may help.
     """
-    hopeless = any(f.unbounded or (f.flat and how.may_fall_back) for f in found)
+    hopeless = any(f.unbounded or ((f.flat or f.edge) and how.may_fall_back) for f in found)
     spent = None
     if how.prior is not None or not hopeless:
         run = _run(sample, how.prior, how, watch)
         stop = run.last.stop
         if how.prior is not None or stop not in {Stop.UNBOUNDED, Stop.SINGULAR, Stop.FLAT}:
             reached = None if stop is Stop.MAX_ITER else run.params
-            return (_ridged(sample, how, watch, run, reached) if how.automatic else run), found
+            return (_ridged(sample, how, watch, run, ml=reached) if how.automatic else run), found
         if stop is Stop.FLAT:
             found = [*found, *(Finding("undetermined", group, flat=True) for group in run.undetermined)]
         else:
-            name, unbounded = ("dependent", True) if stop is Stop.UNBOUNDED else ("incompatible", False)
-            singular = null_space(run.params.cov, _DEPENDENT)
-            found = [*found, *(Finding(name, group, unbounded=unbounded) for group in singular)]
+            found = [*found, *(f for f in _at_the_edge(run, stop) if f not in found)]
         if stop is not Stop.UNBOUNDED and not how.may_fall_back:
             return run, found
         spent = run
     if not how.may_fall_back:
         raise IdentificationError(refusal(found, sample.labels, sample.rows))
+    ridge = _ridge(sample, found)
     if how.automatic:
-        return _ridged(sample, how, watch, spent, None), found
-    return _run(sample, _ridge(sample, found), how, watch, spent), found
+        return _ridged(sample, how, watch, spent, fallback=ridge), found
+    run = _run(sample, ridge, how, watch, spent)
+    if ridge == priors.PIN and run.last.stop in {Stop.STALLED, Stop.SINGULAR, Stop.UNBOUNDED}:
+        run = _run(sample, priors.FALLBACK, how, watch, run)  # what intervals leave open besides, a pin does not hold
+    return run, found
 
 
-def _ridge(sample: _Sample, found: list[Finding]) -> Prior:
+def _at_the_edge(run: _Run, stop: Stop) -> list[Finding]:
+    """Which linear combinations a run, that ended at a singular covariance matrix, made constant."""
+    if stop is Stop.UNBOUNDED:
+        return [Finding("dependent", group, unbounded=True) for group in null_space(run.params.cov, _DEPENDENT)]
+    groups = null_space(run.params.cov, _DEPENDENT)
+    if groups or not isinstance(run.params, CutNormal):
+        return [Finding("incompatible", group, edge=True) for group in groups]
+    groups = null_space(run.params.cov, _ASSOCIATED, part=_PART)
+    return [Finding("perfectly associated", group, edge=True) for group in groups]
+
+
+def _ridge(sample: _Sample, found: list[Finding]) -> priors.Shrink:
     """The ridge that steps in, by what is wrong.
 
     Exact dependencies, each seen in more than twice as many rows as it has columns, need one only to keep Σ regular,
@@ -182,8 +237,9 @@ def _ridge(sample: _Sample, found: list[Finding]) -> Prior:
     overfits badly, and one that weighs as many rows as there are columns does well (measured: docs/how-it-works.md).
     Anything else gets the weak one.
     """
-    harmful = [f for f in found if f.flat or f.unbounded or f.name == "incompatible"]
-    seen = sample.latent.observed if sample.weights is None else sample.latent.observed[sample.weights > 0]
+    harmful = [f for f in found if f.flat or f.unbounded or f.edge]
+    known = sample.latent.known
+    seen = known if sample.weights is None else known[sample.weights > 0]
     exact = [f for f in harmful if f.name in {"duplicates", "dependent"}]
     borne_out = [seen[:, f.coordinates].all(axis=1).sum() > 2 * len(f.coordinates) for f in exact]
     few = {"fewer rows than columns", "too few rows together"}
@@ -192,11 +248,22 @@ def _ridge(sample: _Sample, found: list[Finding]) -> Prior:
     return priors.PIN if len(exact) == len(harmful) and all(borne_out) else priors.FALLBACK
 
 
-def _ridged(sample: _Sample, how: Settings, watch: Watch | None, plain: _Run | None, ml: Normal | None) -> _Run:
-    """The run under the ridge that the data choose, or the ``plain`` one where that is none; ``ml`` if it was found."""
+def _ridged(
+    sample: _Sample,
+    how: Settings,
+    watch: Watch | None,
+    plain: _Run | None,
+    *,
+    ml: Normal | None = None,
+    fallback: priors.Shrink = priors.FALLBACK,
+) -> _Run:
+    """The run under the ridge that the data choose, or the ``plain`` one where that is none.
+
+    ``ml`` is the maximum likelihood estimate if it was found, and ``fallback`` the ridge that would stand in for it.
+    """
     from emimpute.inference import auto  # noqa: PLC0415 (importing emimpute stays light)
 
-    chosen = auto.choose(how.model, sample.latent, sample.weights, ml)
+    chosen = auto.choose(how.model, sample.latent, sample.weights, ml, fallback)
     if plain is not None and chosen.prior is None:
         return replace(plain, chosen=chosen)
     return replace(_run(sample, chosen.prior, how, watch, plain), chosen=chosen)
@@ -207,6 +274,7 @@ def _run(sample: _Sample, prior: Prior | None, how: Settings, watch: Watch | Non
     problem: Any = how.model.bind(sample.latent, sample.weights, prior)
     esteps, checks = (0, 0) if spent is None else (spent.esteps, spent.checks)
     seeds = (None, *how.seeds)
+    began_nearby = False
     ends: list[Iterate] = []
     histories: list[list[Iterate]] = []
     for number, seed in enumerate(seeds):
@@ -218,6 +286,9 @@ def _run(sample: _Sample, prior: Prior | None, how: Settings, watch: Watch | Non
         history: list[Iterate] = []
         for iterate in iterates(problem, tol=how.tol, max_iter=max(left, 1), start=start):
             end = iterate
+            began_nearby = began_nearby or (
+                number == 0 and not history and iterate.params is getattr(problem, "nearby", problem)
+            )
             counted = replace(iterate, params=None, esteps=iterate.esteps + esteps, checks=iterate.checks + checks)
             history.append(counted)
             if watch is not None:
@@ -227,18 +298,22 @@ def _run(sample: _Sample, prior: Prior | None, how: Settings, watch: Watch | Non
         histories.append(history)
         if end.stop is Stop.NOTHING_MISSING:
             break  # there is one maximum, and this is it
-    agreement = compare(problem, ends, how.tol) if len(ends) > 1 else None
+    agreement = compare(problem, [canonical(problem, end) for end in ends], how.tol) if len(ends) > 1 else None
     kept = 0 if agreement is None else agreement.kept
     history, params = histories[kept], ends[kept].params
-    stop = ends[kept].stop
-    if stop is Stop.UNBOUNDED and prior is None and bounded(problem, params):
-        stop = Stop.SINGULAR
+    stop = at_the_edge(problem, ends[kept], prior)
     if agreement is not None and agreement.level > 1 and stop is Stop.CONVERGED:
         stop = Stop.SEVERAL_MAXIMA
     history[-1] = replace(history[-1], stop=stop)
     undetermined = problem.undetermined(params) if stop is Stop.FLAT else []
     nobs = float(problem.rows)
-    return _Run(problem.natural(params), nobs, prior, history, undetermined, tuple(ends), agreement, esteps, checks)
+    used = [structure] if (structure := getattr(problem, "structure", "")) else []
+    if kept == 0 and began_nearby:
+        used.append("started from the closed form of nearly monotone patterns")
+    how_so = engine("; ".join(used), history, closed=problem.closed)
+    last = problem.natural(params)
+    unsettled = sum(getattr(getattr(problem, "table", None), "unsettled", {}).values())
+    return _Run(last, nobs, prior, history, undetermined, tuple(ends), agreement, esteps, checks, how_so, unsettled)
 
 
 def _name_of_run(number: int, starts: int, *, ridge: bool) -> str:
@@ -281,6 +356,14 @@ def check_spread(latent: Latent, labels: pd.Index[Any]) -> None:
             )
 
 
+_SADDLE = (
+    "On its way EM came to rest on a saddle, from which the likelihood rises to two sides alike: that was seen and the "
+    "saddle left for one of them. Another start may end at the other (starts=)."
+)
+_ROUNDED = 10.0  # rounding errors as large as one, that a step gathers
+_DECIDES = "The ridge alone decides on that."
 _FAR = 1e140  # leaves room for a sum of squares
 _ONE_OF_MANY = {Stop.STALLED, Stop.SEVERAL_MAXIMA}  # how a run may end on a flat ridge of maxima
+_ASSOCIATED = 1e-3  # the same where cells are intervals, whose runs end sooner
+_PART = 0.1  # of a coordinate in such a combination, relative to the largest, from which it is named
 _DEPENDENT = 1e-6  # variance, in correlation units, below which a diverged run has made a linear combination constant

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import pandas as pd
 
 from emimpute._frames import key
 from emimpute.errors import ColumnError, named, unknown
+from emimpute.kinds.encoded import encoded
 from emimpute.latent import Latent
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class Table:
     def of(cls, columns: pd.Index[Any], positions: Sequence[int], codings: Sequence[Coding]) -> Table:
         """The table of the columns at ``positions`` of a frame whose labels are ``columns``."""
         turns = {i: turn for places in _by_label(columns).values() for turn, i in enumerate(places)}
-        return cls(columns[list(positions)], tuple(turns[i] for i in positions), tuple(codings))
+        return cls(columns.take(list(positions)), tuple(turns[i] for i in positions), tuple(codings))
 
     @property
     def coordinates(self) -> pd.Index[Any]:
@@ -49,6 +50,17 @@ class Table:
     def shift(self) -> list[float]:
         """What is added to the d latent means when they are reported."""
         return [s for coding in self.codings for s in coding.shift]
+
+    def settled(self, cuts: np.ndarray) -> Table:
+        """The same table with the cut points that EM found, (c,), one coordinate's after the other's."""
+        codings, first = [], 0
+        for coding in self.codings:
+            found = []
+            for own in coding.cuts:
+                found.append(cuts[first : first + len(own)])
+                first += len(own)
+            codings.append(coding.settled(tuple(found)) if any(map(len, found)) else coding)
+        return replace(self, codings=tuple(codings))
 
     def match(self, df: pd.DataFrame) -> list[int]:
         """Positions in ``df`` of these columns, by label, equal labels by their order.
@@ -80,8 +92,8 @@ class Table:
 
     def encode(self, df: pd.DataFrame, positions: Sequence[int]) -> Latent:
         """The cells of the columns at ``positions`` as latent intervals (n, d)."""
-        cells = (coding.encode(df.iloc[:, i]) for i, coding in zip(positions, self.codings, strict=True))
-        return Latent.stack(cells, [coding.width for coding in self.codings], len(df))
+        cells = (encoded(coding, df.iloc[:, i]) for i, coding in zip(positions, self.codings, strict=True))
+        return Latent.stack(cells, self.codings, len(df))
 
 
 def _by_label(columns: pd.Index[Any]) -> dict[Hashable, list[int]]:

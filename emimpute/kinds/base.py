@@ -12,11 +12,15 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import numpy as np
     import pandas as pd
+
+_NONE = np.empty(0)
+_NONE.flags.writeable = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,11 +28,13 @@ class Cells:
     """What the cells of one column say about its k latent coordinates.
 
     A hole may also be written as NaN in both bounds; where no cell is a proper interval, ``lower`` and ``upper`` may be
-    one and the same array, which costs half the memory.
+    one and the same array, which costs half the memory. A cone (an answer among unordered categories) bounds linear
+    combinations of the coordinates: ``lower <= frames[frame] @ z <= upper``, with the coding's own ``frames``.
     """
 
     lower: np.ndarray  # (n, k)
     upper: np.ndarray  # (n, k)
+    frame: np.ndarray | None = None  # (n,) which of the coding's frames the bounds are in; None: in none, but z itself
 
     @classmethod
     def points(cls, values: np.ndarray) -> Cells:
@@ -54,9 +60,42 @@ class Coding(ABC):
         """What is added to the k latent means when they are reported: the origin that a coding counts from."""
         return (0.0,) * self.width
 
+    @property
+    def cuts(self) -> tuple[np.ndarray, ...]:
+        """For each of the k coordinates, its increasing cut points: bounds of cells that EM is to estimate.
+
+        Cells are then bounded by these very numbers, which are EM's start; what it finds comes back through
+        :meth:`settled`, on a scale on which the coordinate has mean 0 and variance 1. An empty array, as all are by
+        default, means that the bounds of this coordinate's cells are known.
+        """
+        return (_NONE,) * self.width
+
+    def settled(self, cuts: tuple[np.ndarray, ...]) -> Coding:  # noqa: ARG002 (there are none by default)
+        """The same coding with the cut points that EM found, shaped as :attr:`cuts`."""
+        return self
+
+    @property
+    def frames(self) -> np.ndarray:
+        """The frames (m, k, k), invertible, that cells may be bounded in; see :class:`Cells`. By default there are none."""
+        return np.empty((0, self.width, self.width))
+
+    @property
+    def within(self) -> np.ndarray | None:
+        """The covariance (k, k) that the coordinates have by definition, or None where the data decide it."""
+        return None
+
     def labels(self, column: Any) -> tuple[Any, ...]:
         """The labels of the k coordinates of the column labelled ``column``."""
         return (column,) if self.width == 1 else tuple(f"{column}[{i}]" for i in range(self.width))
+
+    def printed(self, mean: np.ndarray, var: np.ndarray) -> tuple[str, str]:
+        """Mean and sd of the column as a summary prints them, from the latent ``mean`` (k,) and ``var`` (k, k).
+
+        Here for a single coordinate on the column's own scale; a column that has several is told by neither.
+        """
+        if self.width != 1:
+            return "", ""
+        return f"{mean[0] + self.shift[0]:.6g}", f"{var[0, 0] ** 0.5:.6g}"
 
     @abstractmethod
     def encode(self, column: pd.Series[Any]) -> Cells:
@@ -73,6 +112,12 @@ class Coding(ABC):
     @abstractmethod
     def summarize(self, mean: np.ndarray, var: np.ndarray, like: pd.Series[Any]) -> Mapping[str, Any]:
         """Arrays (r,) ``estimate``, ``sd``, ``low``, ``high`` (95 % interval), on the column's scale, not rounded."""
+
+    def probabilities(self, mean: np.ndarray, var: np.ndarray) -> Mapping[Any, np.ndarray] | None:  # noqa: ARG002
+        """For a column of categories, the probability (r,) of each of them, in their order, from mean and variance as in
+        :meth:`expect`; None for a column of another sort.
+        """
+        return None
 
     @abstractmethod
     def to_json(self) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from emimpute.errors import ColumnError
+from emimpute.errors import ColumnError, shown
 from emimpute.kinds.reading import View, as_float, missing, read, refuse
 from emimpute.kinds.writing import EXACT, NANOSECONDS, Origin, as_decimal, clock, objects_in, split, write
 
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 __all__ = [
+    "WORDS",
+    "Z95",
     "Origin",
     "check_finite",
     "from_numbers",
@@ -44,10 +46,11 @@ __all__ = [
     "numeric",
     "origin_of",
     "summary",
+    "summary_of",
     "to_numbers",
 ]
 
-_WORDS = {
+WORDS = {
     "number": "numbers",
     "datetime": "datetimes without a zone",
     "zoned": "datetimes with a zone",
@@ -55,7 +58,7 @@ _WORDS = {
     "period": "periods",
 }
 _WHOLE = (int, np.integer, np.bool_)
-_95 = NormalDist().inv_cdf(0.975)
+Z95 = NormalDist().inv_cdf(0.975)
 
 
 def is_numeric(column: pd.Series[Any]) -> bool:
@@ -90,7 +93,7 @@ def origin_of(column: pd.Series[Any]) -> Origin:
 
 def _origin(view: View, column: pd.Series[Any]) -> Origin:
     if view.family is None or view.missing.all():
-        msg = f"column {column.name!r} has no observed value to learn from: give it values or leave it out"
+        msg = f"Column {shown(column.name)} has no observed value to learn from: give it values, or leave it out."
         raise ColumnError(msg)
     first = view.values[int(np.argmin(view.missing))]
     whole = isinstance(first, _WHOLE) or (isinstance(first, Decimal) and first == first.to_integral_value())
@@ -130,7 +133,7 @@ def to_numbers(column: pd.Series[Any], origin: Origin) -> np.ndarray:
     with np.errstate(over="ignore"):
         numbers = np.where(view.missing, np.nan, _counted(view, origin))
     if np.isinf(numbers).any():
-        msg = f"the values of column {column.name!r} lie too far apart for floats: divide it by a power of ten"
+        msg = f"The values of column {shown(column.name)} lie too far apart for floats: divide it by a power of ten."
         raise ColumnError(msg)
     return numbers
 
@@ -146,7 +149,7 @@ def from_numbers(numbers: ArrayLike, origin: Origin, like: pd.Series[Any]) -> An
     numbers_in(like, origin)
     numbers = np.asarray(numbers, dtype=np.float64)
     if np.isnan(numbers).any():
-        msg = f"a fill for column {like.name!r} is NaN: expected numbers"
+        msg = f"A fill for column {shown(like.name)} is NaN: expected numbers."
         raise ValueError(msg)
     return write(like.dtype, numbers, origin, like)
 
@@ -154,10 +157,20 @@ def from_numbers(numbers: ArrayLike, origin: Origin, like: pd.Series[Any]) -> An
 def summary(mean: np.ndarray, sd: np.ndarray, origin: Origin, like: pd.Series[Any]) -> Mapping[str, Any]:
     """Arrays (r,) ``estimate``, ``sd``, ``low``, ``high`` (95 % interval) from means (r,) and sds (r,) of numbers.
 
+    Normal ones, so that the interval reaches as far down as up; its form is that of :func:`summary_of`.
+    """
+    places = {"estimate": mean, "low": mean - Z95 * sd, "high": mean + Z95 * sd}
+    return summary_of(places, sd, origin, like)
+
+
+def summary_of(
+    places: Mapping[str, np.ndarray], sd: np.ndarray, origin: Origin, like: pd.Series[Any]
+) -> Mapping[str, Any]:
+    """The ``places`` (each (r,) numbers counted from ``origin``) and ``sd`` (r,), on the column's own scale.
+
     Floats that are neither rounded nor clipped; for datetimes and time differences Timestamps and Timedeltas in at
     least microseconds, in ``like``'s zone; for periods the nearest ones, with the sd as a float number of periods.
     """
-    places = {"estimate": mean, "low": mean - _95 * sd, "high": mean + _95 * sd}
     if origin.family == "number":
         high, low = split(origin.value)
         return {"sd": sd} | {name: (place + low) + high for name, place in places.items()}
@@ -177,19 +190,22 @@ def numbers_in(column: pd.Series[Any], origin: Origin | None = None) -> View:
     view = read(column)
     if view is None:
         msg = (
-            f"column {column.name!r} (dtype {column.dtype}) does not hold numbers: "
-            "convert it with pd.to_numeric or pd.to_datetime"
+            f"Column {shown(column.name)} (dtype {column.dtype}) does not hold numbers: "
+            "convert it with pd.to_numeric or pd.to_datetime."
         )
         raise ColumnError(msg)
     refuse(view, column.name, column.index)
     if origin is None or view.family is None:
         return view
     if view.family != origin.family:
-        held, learned = _WORDS[view.family], _WORDS[origin.family]
-        msg = f"column {column.name!r} holds {held} where {learned} were learned: convert it first"
+        held, learned = WORDS[view.family], WORDS[origin.family]
+        msg = f"Column {shown(column.name)} holds {held} where {learned} were learned: convert it first."
         raise ColumnError(msg)
     if origin.family == "period" and view.unit != origin.unit:
-        msg = f"column {column.name!r} holds {view.unit} where {origin.unit} was learned: convert it with .dt.asfreq"
+        msg = (
+            f"Column {shown(column.name)} holds {view.unit} where {origin.unit} was learned: "
+            "convert it with .dt.asfreq."
+        )
         raise ColumnError(msg)
     return view
 

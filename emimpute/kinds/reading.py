@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from emimpute.errors import ColumnError
+from emimpute.errors import ColumnError, shown
 
 __all__ = ["MASKED", "Family", "View", "as_float", "missing", "read", "refuse"]
 
@@ -62,7 +62,7 @@ def read(column: pd.Series[Any]) -> View | None:
 def refuse(view: View, name: object, index: pd.Index[Any]) -> None:
     """Raise ColumnError, naming the column and the first row, if the numbers are complex or infinite."""
     if view.values.dtype.kind == "c":
-        msg = f"column {name!r} holds complex numbers: split it into its real and its imaginary part"
+        msg = f"Column {shown(name)} holds complex numbers: split it into its real and its imaginary part."
         raise ColumnError(msg)
     if view.values.dtype.kind not in "fO":
         return
@@ -76,7 +76,7 @@ def refuse(view: View, name: object, index: pd.Index[Any]) -> None:
         seen = "infinity" if true else "numbers too large for a float"
         label = index[rows[:1]].tolist()[0]
         where = f"1 row (row label {label!r})" if rows.size == 1 else f"{rows.size} rows (first at row label {label!r})"
-        msg = f"column {name!r} holds {seen} in {where}: replace it by a number or by NaN"
+        msg = f"Column {shown(name)} holds {seen} in {where}: replace it by a number or by NaN."
         raise ColumnError(msg)
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import pandas as pd
 
-from emimpute.errors import ColumnError, PluginError, PluginWarning, unknown, warn
+from emimpute.errors import ColumnError, PluginError, PluginWarning, shown, unknown, warn
 from emimpute.kinds.base import Kind
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class _Entry:
     problem: Exception | None = None
 
     def __str__(self) -> str:
-        return f"kind {self.name!r}" + (f" of the distribution {self.origin!r}" if self.origin else "")
+        return f"Kind {self.name!r}" + (f" of the distribution {self.origin!r}" if self.origin else "")
 
 
 _entries: list[_Entry] = []  # in the order in which they are asked
@@ -78,7 +78,7 @@ def get(kind: str | Kind | type[Kind]) -> Kind:
     if entry is None:
         raise ColumnError(unknown("kind", kind, list(_first_of_each_name())))
     if entry.kind is None:
-        msg = f"{entry} could not be loaded ({_said(entry)}): repair it, uninstall it, or choose another kind"
+        msg = f"{entry} could not be loaded ({_said(entry)}): repair it, uninstall it, or choose another kind."
         raise PluginError(msg) from entry.problem
     return entry.kind
 
@@ -95,8 +95,8 @@ def choose(column: pd.Series[Any]) -> Kind | None:
         except Exception as problem:  # noqa: BLE001 (a plugin may raise anything; it must not cost the user the call)
             known, entry.problem = entry.problem, problem
             if known is None:
-                said = f"{entry} could not look at column {column.name!r} ({_said(entry)}) and is passed over"
-                warn(f"{said}: its method accepts must never raise", PluginWarning)
+                said = f"{entry} could not look at column {shown(column.name)} ({_said(entry)}) and is passed over"
+                warn(f"{said}: its method accepts must never raise.", PluginWarning)
     return None
 
 
@@ -130,13 +130,13 @@ def _made(kind: Any) -> Kind:
         try:
             kind = kind()
         except Exception as problem:
-            msg = f"the kind {kind.__name__} cannot be made without arguments ({problem}): give an instance of it"
+            msg = f"The kind {kind.__name__} cannot be made without arguments ({problem}): give an instance of it."
             raise PluginError(msg) from problem
     if not isinstance(kind, Kind):
-        msg = f"{kind!r} is not a kind: give the name of one, or a subclass of emimpute.kinds.Kind or an instance of it"
+        msg = f"This is not a kind: {kind!r}. Give the name of one, a subclass of emimpute.kinds.Kind, or its instance."
         raise PluginError(msg)
     if not isinstance(name := getattr(kind, "name", None), str) or not name:
-        msg = f"the kind {type(kind).__name__} has the name {name!r}: give its class a text as 'name'"
+        msg = f"The kind {type(kind).__name__} has the name {name!r}: give its class a text as 'name'."
         raise PluginError(msg)
     return kind
 
@@ -162,9 +162,9 @@ def _discover() -> None:
     found = [_load(point) for point in entry_points(group=GROUP)]
     for entry in found:
         _enter(entry)
-    broken = [f"{entry} could not be loaded ({_said(entry)})" for entry in found if entry.kind is None]
+    broken = [f"{entry} could not be loaded ({_said(entry)})." for entry in found if entry.kind is None]
     if broken:
-        warn(f"{'; '.join(broken)}: ignored", PluginWarning)
+        warn(f"{' '.join(broken)} What is broken is ignored: repair or uninstall it.", PluginWarning)
 
 
 def _load(point: EntryPoint) -> _Entry:

@@ -104,7 +104,7 @@ for _masked in MASKED:
 
 @write.register(pd.SparseDtype)
 def _(dtype: Any, numbers: np.ndarray, origin: Origin, like: pd.Series[Any]) -> Any:
-    dense = pd.Series(np.asarray(like.array))
+    dense = pd.Series(np.asarray(like.array, dtype=dtype.subtype))  # float32 of itself becomes float64
     return pd.arrays.SparseArray(write(dense.dtype, numbers, origin, dense), dtype=dtype)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from emimpute.models.conditional import Conditional, Rows, conditionals
+from emimpute.models.fill import fill
 
 if TYPE_CHECKING:
     from emimpute.latent import Latent
@@ -18,12 +19,24 @@ _ILL = 1e8  # condition number above which the precision form is left
 
 def complete(
     mean: np.ndarray, cov: np.ndarray, latent: Latent, *, variance: bool = False, rng: np.random.Generator | None = None
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """The table (n, d) with every hole filled, and on request the conditional variances (n, d), 0 where observed.
+) -> tuple[np.ndarray, list[np.ndarray] | None]:
+    """The table (n, d) with every hole filled, and on request each column's conditional covariances, 0 where observed.
+
+    The latter are (n, k, k) for each of the table's spans of k coordinates.
 
     Holes are filled by the conditional expectation, or with ``rng`` by a draw: one normal deviate for each cell of
     the table in its order, so a cell's draw depends on its place and its row, not on how the work was divided.
     """
+    if latent.boxed or any(span.stop - span.start > 1 for span in latent.spans):
+        return fill(mean, cov, latent, variance=variance, rng=rng)
+    filled, spread = _points(mean, cov, latent, variance=variance, rng=rng)
+    return filled, None if spread is None else [spread[:, span, None] for span in latent.spans]
+
+
+def _points(
+    mean: np.ndarray, cov: np.ndarray, latent: Latent, *, variance: bool, rng: np.random.Generator | None
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Where every cell is a point or a hole, and every column one coordinate; variances (n, d)."""
     scale = np.sqrt(np.diag(cov))
     correlation = cov / np.outer(scale, scale)
     observed = latent.observed

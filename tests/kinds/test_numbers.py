@@ -99,7 +99,7 @@ def test_what_is_no_number_is_not_numeric(name):
 
 @pytest.mark.parametrize("name", sorted(NOT_NUMBERS.keys() - {"nothing", "unordered codes"}))
 def test_text_is_refused_with_the_way_out(name):
-    with pytest.raises(ColumnError, match=r"column 'x' \(dtype .*\) does not hold numbers: convert it with pd"):
+    with pytest.raises(ColumnError, match=r"Column 'x' \(dtype .*\) does not hold numbers: convert it with pd"):
         origin_of(NOT_NUMBERS[name].rename("x"))
 
 
@@ -126,7 +126,7 @@ def test_every_way_to_say_missing_in_an_object_column(gap):
 
 def test_nothing_observed_is_refused():
     for column in (pd.Series([np.nan, np.nan], name="x"), pd.Series([None], dtype=object, name="x")):
-        with pytest.raises(ColumnError, match="column 'x' has no observed value to learn from"):
+        with pytest.raises(ColumnError, match="Column 'x' has no observed value to learn from"):
             origin_of(column)
 
 
@@ -311,7 +311,7 @@ def test_a_fill_far_outside_is_still_a_date(dtype):
 @pytest.mark.parametrize("dtype", ["float64", "Int64"])
 def test_a_fill_is_never_missing(dtype):
     like = pd.Series([1, 2], dtype=dtype, name="x")
-    with pytest.raises(ValueError, match="a fill for column 'x' is NaN"):
+    with pytest.raises(ValueError, match="A fill for column 'x' is NaN"):
         from_numbers([np.nan], origin_of(like), like)
 
 
@@ -374,15 +374,15 @@ def test_the_zone_is_kept():
 def test_another_family_is_refused(learned, new, sentence):
     origin = origin_of(COLUMNS[learned](VALUES))
     column = COLUMNS[new](VALUES).rename("x")
-    with pytest.raises(ColumnError, match=f"column 'x' {sentence}"):
+    with pytest.raises(ColumnError, match=f"Column 'x' {sentence}"):
         to_numbers(column, origin)
-    with pytest.raises(ColumnError, match=f"column 'x' {sentence}"):
+    with pytest.raises(ColumnError, match=f"Column 'x' {sentence}"):
         from_numbers([0.0], origin, column)
 
 
 def test_periods_of_another_frequency_are_refused():
     months = pd.Series(pd.period_range("2020-01", periods=3, freq="M"), name="x")
-    with pytest.raises(ColumnError, match=r"column 'x' holds period\[Q-DEC\] where period\[M\] was learned"):
+    with pytest.raises(ColumnError, match=r"Column 'x' holds period\[Q-DEC\] where period\[M\] was learned"):
         to_numbers(months.dt.asfreq("Q"), origin_of(months))
 
 
@@ -397,7 +397,7 @@ def test_infinity_is_refused_by_column_and_row(dtype):
     if column is None:
         column = pd.Series([1.0, np.inf, None, -np.inf], dtype=object)
     column.index, column.name = pd.Index([5, 7, 9, 11]), "x"
-    sentence = r"^column 'x' holds infinity in 2 rows \(first at row label 7\): replace it by a number or by NaN$"
+    sentence = r"^Column 'x' holds infinity in 2 rows \(first at row label 7\): replace it by a number or by NaN\.$"
     for use in (check_finite, origin_of, lambda c: to_numbers(c, Origin(0.0))):
         with pytest.raises(ColumnError, match=sentence):
             use(column)
@@ -426,7 +426,7 @@ def test_complex_numbers_are_refused(dtype):
     column = pd.Series([1j, 2.0], dtype=dtype, name="x")
     assert is_numeric(column)
     for use in (check_finite, origin_of):
-        with pytest.raises(ColumnError, match="column 'x' holds complex numbers: split it"):
+        with pytest.raises(ColumnError, match="Column 'x' holds complex numbers: split it"):
             use(column)
 
 

@@ -15,6 +15,7 @@ from emimpute.kinds import Constant, Kind, Real, available, get, registry
 from emimpute.kinds.registry import choose, register, registered
 
 COLUMN = pd.Series([1.0, 2.0, np.nan], name="x")
+BUILT_IN = available().query("source == 'built in'")["name"].tolist()
 
 
 class Mine(Real):
@@ -49,6 +50,7 @@ class Point:
 @pytest.fixture(autouse=True)
 def _as_it_was():
     before = list(registry._entries), list(registry._discovered)
+    registry._entries[:] = [entry for entry in before[0] if entry.source != "installed package"]
     yield
     registry._entries[:], registry._discovered[:] = before
 
@@ -65,20 +67,18 @@ def installed(monkeypatch):
 
 
 def test_constants_are_asked_for_before_numbers():
-    assert available()["name"].tolist() == ["constant", "real"]
+    assert BUILT_IN[0] == "constant"
+    assert "real" in BUILT_IN
     assert choose(COLUMN).name == "real"
     assert choose(pd.Series([1, 1])).name == "constant"
-    assert choose(pd.Series(["a"])) is None
+    assert choose(pd.Series([1, "a", (2, 3)], dtype=object)) is None
 
 
 def test_what_is_available_is_a_table():
     table = available().set_index("name")
     assert table.columns.tolist() == ["source", "status", "accepts"]
-    assert table.loc["real"].tolist() == [
-        "built in",
-        "ready",
-        "Numbers, booleans, dates and times, and ordered categories of numbers.",
-    ]
+    assert table.loc["real"].tolist() == ["built in", "ready", "Numbers."]
+    assert table["accepts"].astype(bool).all()
 
 
 def test_a_kind_is_found_by_name_class_or_instance():
@@ -96,7 +96,7 @@ def test_an_unknown_name_gets_the_nearest_ones():
 @pytest.mark.parametrize("wrong", [3, None, int, Kind])
 def test_what_is_no_kind_is_refused(wrong):
     for use in (get, register):
-        with pytest.raises(PluginError, match=r"is not a kind|cannot be made without arguments"):
+        with pytest.raises(PluginError, match=r"not a kind|cannot be made without arguments"):
             use(wrong)
 
 
@@ -104,7 +104,7 @@ def test_a_kind_needs_a_name():
     class Nameless(Mine):
         name = None
 
-    with pytest.raises(PluginError, match="the kind Nameless has the name None"):
+    with pytest.raises(PluginError, match="The kind Nameless has the name None"):
         register(Nameless)
 
 
@@ -116,7 +116,7 @@ def test_the_newest_is_asked_first_and_registering_is_a_decorator():
     register(Mine())
     assert First.name == "first"
     assert choose(COLUMN).name == "mine"
-    assert available()["name"].tolist() == ["mine", "first", "constant", "real"]
+    assert available()["name"].tolist() == ["mine", "first", *BUILT_IN]
     assert get("mine").accepts(COLUMN)
     assert available().set_index("name").loc["mine", "accepts"] == "Takes everything."
 
@@ -134,8 +134,10 @@ def test_a_built_in_name_can_be_taken_over_and_is_hidden_meanwhile():
 
     with registered(Better) as better:
         assert get("real") is better
-        table = available()
-        assert table["status"].tolist() == ["ready", "ready", "hidden by another of the same name"]
+        hidden = available().query("status != 'ready'")
+        assert hidden[["name", "source", "status"]].to_numpy().tolist() == [
+            ["real", "built in", "hidden by another of the same name"]
+        ]
     assert type(get("real")) is Real
 
 
@@ -143,8 +145,8 @@ def test_installed_kinds_come_after_this_process_and_before_the_built_in(install
     installed(Point("mine", Mine))
     register(type("Own", (Mine,), {"name": "own"}))
     table = available()
-    assert table["name"].tolist() == ["own", "mine", "constant", "real"]
-    assert table["source"].tolist() == ["this process", "emimpute-extra", "built in", "built in"]
+    assert table["name"].tolist() == ["own", "mine", *BUILT_IN]
+    assert table["source"].tolist() == ["this process", "emimpute-extra", *["built in"] * len(BUILT_IN)]
 
 
 def test_entry_points_are_read_at_first_use_and_once(installed, monkeypatch):
@@ -162,7 +164,7 @@ def test_broken_plugins_are_one_warning_and_then_ignored(installed):
     with pytest.warns(PluginWarning) as seen:
         assert choose(COLUMN).name == "mine"
     (warning,) = seen
-    assert "kind 'bad' of the distribution 'emimpute-extra' could not be loaded (ImportError: no such thing)" in str(
+    assert "Kind 'bad' of the distribution 'emimpute-extra' could not be loaded (ImportError: no such thing)" in str(
         warning.message
     )
     assert "'worse'" in str(warning.message)
@@ -178,14 +180,14 @@ def test_a_broken_plugin_asked_for_by_name_is_an_error_with_its_cause(installed)
     installed(Point("bad", cause))
     with pytest.warns(PluginWarning):
         available()
-    with pytest.raises(PluginError, match=r"kind 'bad' of .* could not be loaded") as seen:
+    with pytest.raises(PluginError, match=r"Kind 'bad' of .* could not be loaded") as seen:
         get("bad")
     assert seen.value.__cause__ is cause
 
 
 def test_a_kind_that_fails_to_answer_is_passed_over_with_one_warning():
     register(Rude)
-    with pytest.warns(PluginWarning, match="kind 'rude' could not look at column 'x'"):
+    with pytest.warns(PluginWarning, match="Kind 'rude' could not look at column 'x'"):
         assert choose(COLUMN).name == "real"
     assert choose(COLUMN).name == "real"  # a second warning would be an error
     assert isinstance(get("rude"), Rude)
@@ -193,5 +195,7 @@ def test_a_kind_that_fails_to_answer_is_passed_over_with_one_warning():
 
 
 def test_built_ins_enter_by_the_same_door():
-    assert [type(entry.kind) for entry in registry._entries] == [Constant, Real]
+    kinds = [type(entry.kind) for entry in registry._entries]
+    assert kinds[0] is Constant
+    assert all(get(kind.name).name == kind.name and kind.__module__.startswith("emimpute.kinds.") for kind in kinds)
     assert {entry.source for entry in registry._entries} == {"built in"}

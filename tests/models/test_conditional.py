@@ -66,6 +66,46 @@ def test_holes_are_filled_by_regression(d, share, precision):
             np.testing.assert_allclose(c.deviations[i, m], cov[np.ix_(m, o)] @ weights, rtol=1e-8, atol=1e-9)
 
 
+@pytest.mark.parametrize("precision", [True, False])
+@pytest.mark.parametrize("distinct", [None, 20])
+def test_inverses_are_summed_by_their_weight(precision, distinct):
+    """Padded by zeros; a pattern counts as often as its rows."""
+    x, observed = holed(120, 7, 0.4, distinct=distinct)
+    mean, cov = law(7)
+    weight = np.random.default_rng(3).uniform(0.5, 2.0, 120)
+    rows = Rows.sort([x], np.sqrt(weight), patterns(observed), precision=precision)
+    inverse = np.linalg.inv(cov)
+    for c in conditionals(rows, mean, cov, inverse):
+        by_hand = np.zeros((7, 7))
+        for row in rows.order[c.chunk.rows]:
+            which = np.flatnonzero(observed[row] ^ c.chunk.precision)
+            block = np.ix_(which, which)
+            by_hand[block] += weight[row] * np.linalg.inv((inverse if c.chunk.precision else cov)[block])
+        np.testing.assert_allclose(c.total(), by_hand, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("n", [1, 63, 64, 200])
+def test_rows_of_weight_one_are_centred_as_others_are(n):
+    """By another way to the same bits."""
+    x, observed = holed(n, 5, 0.3)
+    mean, cov = law(5)
+    found = patterns(observed)
+    plain = Rows.sort([x], np.ones(n), found)
+    mixed = Rows.sort(
+        [np.concatenate([x, x])], np.repeat([1.0, 0.5], n), patterns(np.concatenate([observed, observed]))
+    )
+    of_plain, of_mixed = (
+        {
+            row: z
+            for c in conditionals(rows, mean, cov, np.linalg.inv(cov))
+            for row, z in zip(rows.order[c.chunk.rows], c.deviations, strict=True)
+        }
+        for rows in (plain, mixed)
+    )
+    for row, z in of_plain.items():
+        np.testing.assert_array_equal(z, of_mixed[row])
+
+
 @pytest.mark.parametrize("weighted", [False, True])
 def test_reduced_rows_have_the_same_moments(weighted):
     """Of each pattern the weight, the weighted sum, and the weighted scatter about any point."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
-from references import load
+from references import cases, load
 from tables import distance, latent
 
 import emimpute
@@ -63,3 +64,85 @@ def test_too_few_rows_for_a_regression_are_not_taken_for_a_maximum():
     problem = MVN().bind(latent(z[:, np.argsort(np.isnan(z).sum(axis=0))]))
     *_, last = iterates(problem)
     assert last.stop is Stop.UNBOUNDED
+
+
+# Nearly monotone -----------------------------------------------------------------------------------------------------
+
+
+def nearly(seed: int = 0, n: int = 400, d: int = 8, share: float = 0.02) -> np.ndarray:
+    """Dropout, and a few further gaps."""
+    rng = np.random.default_rng(seed)
+    z = np.cumsum(rng.normal(size=(n, d)), axis=1) + rng.normal(size=(n, d))
+    z[np.arange(d) >= rng.integers(1, d + 1, n)[:, None]] = np.nan
+    z[rng.random((n, d)) < share] = np.nan
+    return z[:, rng.permutation(d)]
+
+
+@pytest.mark.parametrize("prior", [None, Ridge(3.0), Shrink(0.5)])
+def test_a_nearly_monotone_table_starts_from_the_closed_form(prior):
+    """It begins nearer the maximum, needs fewer E-steps, and ends at the same place."""
+    problem = MVN().bind(latent(nearly()), None, prior)
+    near = list(iterates(problem))
+    far = list(iterates(problem, start=problem.start()))
+    assert near[0].params is problem.nearby
+    assert near[0].esteps == 2  # the default start was looked at as well
+    assert near[0].logpost > far[0].logpost
+    assert near[-1].esteps < far[-1].esteps
+    assert distance(near[-1].params, far[-1].params) < 1e-6
+
+
+def test_the_closed_form_start_of_a_monotone_table_is_its_maximum():
+    problem = MVN().bind(latent(dropout()))
+    assert distance(problem.nearby, problem.solution) < CLOSED
+
+
+def test_neither_order_nor_units_choose_another_start():
+    z = nearly()
+    z[:, 3] = np.where(np.isnan(z[:, 2]), np.nan, np.nan_to_num(z[:, 3]))  # two columns seen in the same rows
+    z[np.flatnonzero(~np.isnan(z[:, 2]))[0], 2], z[np.flatnonzero(~np.isnan(z[:, 3]))[1], 3] = np.nan, np.nan
+    whole = MVN().bind(latent(z)).nearby
+    rng = np.random.default_rng(1)
+    for _ in range(5):
+        order = rng.permutation(8)
+        units = 10.0 ** rng.integers(-3, 4, 8) * rng.choice([-1, 1], 8)
+        other = MVN().bind(latent((z * units + 5 * units)[:, order])).nearby
+        sign = np.sign(units)[order]
+        np.testing.assert_allclose(other.mean * sign, whole.mean[order], rtol=0, atol=1e-8)
+        np.testing.assert_allclose(other.cov * np.outer(sign, sign), whole.cov[np.ix_(order, order)], rtol=0, atol=1e-8)
+
+
+def test_scattered_gaps_have_no_such_start():
+    z = np.random.default_rng(0).normal(size=(200, 6))
+    z[np.random.default_rng(1).random(z.shape) < 0.3] = np.nan
+    problem = MVN().bind(latent(z))
+    assert problem.nearby is None
+    assert next(iterates(problem)).esteps == 1
+
+
+def test_plain_em_starts_where_it_always_did():
+    problem = MVN().bind(latent(nearly()))
+    first = next(iterates(problem, engine="em"))
+    assert first.esteps == 1
+    assert (first.params.cov == problem.start().cov).all()
+
+
+@pytest.mark.parametrize("name", [name for name in cases("ml") if name != "bfi_sapa60"])
+def test_it_costs_at_most_an_e_step_more(name):
+    """To the stop, over the reference cases; and many fewer on the slowest one."""
+    problem = MVN().bind(latent(load(name).frame.to_numpy(float)))
+    *_, usual = iterates(problem, start=problem.start())
+    *_, chosen = iterates(problem)
+    assert chosen.esteps <= usual.esteps + 1
+    if name == "boys_num":
+        assert chosen.esteps <= 20 < usual.esteps
+
+
+@pytest.mark.parametrize(("name", "said"), [("btheb", "monotone patterns: closed form."), ("boys_num", None)])
+def test_the_summary_says_so(name, said):
+    said = said or ("started from the closed form of nearly monotone patterns; L-BFGS in the EM metric, Newton finish.")
+    assert emimpute.fit(load(name).frame).engine == said
+
+
+def test_complete_data_say_so():
+    z = np.random.default_rng(0).normal(size=(30, 3))
+    assert emimpute.fit(pd.DataFrame(z)).engine == "nothing missing: closed form."
