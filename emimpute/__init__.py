@@ -11,7 +11,7 @@
 """
 
 from emimpute import datasets
-from emimpute._impute import bind, fit, impute
+from emimpute._impute import bind, draw, fit, impute
 from emimpute.errors import (
     ColumnError,
     ColumnWarning,
@@ -23,9 +23,13 @@ from emimpute.errors import (
     PluginError,
     PluginWarning,
 )
+from emimpute.inference.imputations import Imputations
+from emimpute.inference.pool import Pooled, pool
+from emimpute.inference.ratio import lr_test
 from emimpute.interfaces import accessor as _accessor  # noqa: F401 (registers df.em)
 from emimpute.kinds.registry import register as register_kind
-from emimpute.missingness import coverage, patterns
+from emimpute.mechanism import homogeneity_test, indicator_tests, mcar_test
+from emimpute.missingness import coverage, flux, patterns
 from emimpute.results.fit import Fit
 from emimpute.results.persist import read_json
 
@@ -40,14 +44,23 @@ __all__ = [
     "Fit",
     "IdentificationError",
     "IdentificationWarning",
+    "Imputations",
     "PluginError",
     "PluginWarning",
+    "Pooled",
     "bind",
     "coverage",
     "datasets",
+    "draw",
     "fit",
+    "flux",
+    "homogeneity_test",
     "impute",
+    "indicator_tests",
+    "lr_test",
+    "mcar_test",
     "patterns",
+    "pool",
     "read_json",
     "register_kind",
 ]

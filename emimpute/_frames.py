@@ -31,7 +31,7 @@ def check(df: object) -> pd.DataFrame:
         return df
     what = type(df).__name__
     remedy = " Use series.to_frame()." if isinstance(df, pd.Series) else " Make one with pandas.DataFrame(...)."
-    msg = f"emimpute works on a pandas DataFrame, and this is a {what}.{remedy}"
+    msg = f"A pandas DataFrame is needed, and this is of type {what}.{remedy}"
     raise ColumnError(msg)
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from emimpute.inference.imputations import Imputations
     from emimpute.kinds.base import Kind
     from emimpute.models.base import Model
     from emimpute.models.priors import Prior
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
     Kinds = Mapping[Any, str | Kind | type[Kind]]
 
-__all__ = ["bind", "fit", "impute"]
+__all__ = ["bind", "draw", "fit", "impute"]
 
 
 def fit(
@@ -76,7 +77,7 @@ def fit(
         the model.
     starts
         Runs of EM: the first from the usual start, the others from random ones. The highest maximum is kept (the
-        usual one, unless another is higher), and ``problems`` tells how far they agreed.
+        usual one, unless another is higher); ``Fit.starts`` has them all, and ``problems`` tells how far they agreed.
     tol
         The largest estimated distance to the maximiser at which EM stops: the length of L⁻¹Δμ and the Frobenius norm of
         L⁻¹ΔΣL⁻ᵀ, where Σ = LLᵀ. It bounds the error of means in sd, of correlations, and of filled cells in
@@ -220,6 +221,83 @@ def impute(
         done = _frames.add_indicators(done, filled, suffix)
     tell(learned, report)
     return done
+
+
+def draw(
+    df: pd.DataFrame,
+    m: int = 20,
+    *,
+    method: str = "bootstrap",
+    delta: Mapping[Any, Any] | None = None,
+    columns: Any = None,
+    kinds: Kinds | None = None,
+    model: str | Model = "mvn",
+    prior: str | float | Prior | None = "fallback",
+    weights: Any = None,
+    starts: int = 1,
+    tol: float = 1e-6,
+    max_iter: int = 1000,
+    rng: int | np.random.Generator | None = None,
+    report: Report = None,
+    progress: Progress = False,
+) -> Imputations:
+    """Proper multiple imputation: m completed frames that differ by as much as the gaps leave unknown.
+
+    Parameters
+    ----------
+    df
+        The data; never changed.
+    m
+        How many; ``Pooled.suffices()`` tells afterwards whether that was enough.
+    method
+        How the parameters, which are uncertain too, vary between imputations. ``"bootstrap"``: each is fitted to rows
+        that were drawn anew. ``"posterior"``: data augmentation from the fit, under the noninformative prior
+        |Σ|^(-(d+1)/2), for columns without intervals. ``"plugin"``: not at all, with a warning, for intervals from such
+        draws are too narrow.
+    delta
+        What if the missing are not like the observed? ``{"income": -.5}`` shifts the drawn incomes by so many of the
+        column's standard deviations (on the scale of its model, for a positive column that of its logarithm); other
+        columns stay as they were drawn. Lists of shifts, ``{"income": [-.5, 0, .5]}``, give an
+        :class:`emimpute.inference.scenarios.Scenarios` of as many Imputations from the same random numbers.
+    rng
+        What seeds the draws: None, an int or a Generator. A row's draws depend on it, on the number of the imputation
+        and its law, and on the row's own data and position; the first imputations do not depend on m.
+    columns, kinds, model, prior, weights, starts, tol, max_iter, report, progress
+        As in :func:`fit`.
+
+    Returns
+    -------
+    Imputations
+        A sequence of m DataFrames, and ``pool`` for an analysis of all of them.
+
+    Raises
+    ------
+    EMImputeError, ColumnError, IdentificationError
+        As :func:`fit`; and where a method cannot draw from the fit.
+
+    Examples
+    --------
+    >>> import pandas as pd, emimpute
+    >>> df = pd.DataFrame({"x": range(9), "y": [0.1, 0.9, 2.2, None, 4.1, None, 5.8, 7.1, 8.3]})
+    >>> df.em.draw(3, rng=1)
+    3 imputations of 9 rows, 2 cells each (bootstrap)
+    """
+    generator = _generator(rng)
+    learned = fit(
+        df,
+        columns=columns,
+        kinds=kinds,
+        model=model,
+        prior=prior,
+        weights=weights,
+        starts=starts,
+        tol=tol,
+        max_iter=max_iter,
+        rng=generator,
+        report=report,
+        progress=progress,
+    )
+    return learned.draw(m, method=method, delta=delta, rng=generator)
 
 
 def bind(

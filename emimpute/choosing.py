@@ -15,6 +15,7 @@ from emimpute._frames import locate, positions
 from emimpute.errors import ColumnError, ColumnWarning, named, phrase, shown, unknown
 from emimpute.kinds import registry
 from emimpute.kinds.numbers import check_finite, missing
+from emimpute.kinds.text import LeftAlone
 from emimpute.results.problems import Problem
 from emimpute.table import Table
 
@@ -39,16 +40,30 @@ class Choice:
     rows: int
     left: dict[int, str]  # position of a column that is left alone: what it has (that no kind can use)
     hopeful: list[int]  # those of them that could take part had they any value
+    texts: list[int]  # those of them that hold text or were said to be left alone: no accident, so they are noted
 
     def left_alone(self, gaps: Collection[int]) -> list[Problem]:
-        """The columns of ``gaps`` (positions of columns with gaps) that nobody fills, as one problem that warns."""
+        """The columns of ``gaps`` (positions of columns with gaps) that nobody fills, as one problem that warns.
+
+        And the other columns of text, as a note.
+        """
+        noted = [i for i in self.texts if i not in gaps]
+        sentence = f"Left alone: {self._reasons(noted)}."
+        remedy = f"Nothing to do, unless they should take part: {self._as_answers(noted)}."
+        notes = [Problem("text", tuple(self.labels[noted]), sentence, remedy)] if noted else []
         left = [i for i in self.left if i in gaps]
         if not left:
-            return []
+            return notes
         # Each by its name, however many: whom the warning does not name, nobody would look for.
         sentence = f"Gaps remain in columns that no kind can use: {self._reasons(left, len(left))}."
-        remedy = "Convert these columns, drop them, or say with fill= which columns to fill."
-        return [Problem("left alone", tuple(self.labels[left]), sentence, remedy, ColumnWarning)]
+        answers = f"name a kind for them ({said}), " if (said := self._as_answers(left)) else ""
+        remedy = f"Convert these columns, drop them, {answers}or say with fill= which columns to fill."
+        return [Problem("left alone", tuple(self.labels[left]), sentence, remedy, ColumnWarning), *notes]
+
+    def _as_answers(self, columns: Iterable[int]) -> str:
+        """How to have a column of text, the first among ``columns``, taken as answers; "" where there is none."""
+        first = next((shown(self.labels[i]) for i in columns if i in self.texts), None)
+        return "" if first is None else f"kinds={{{first}: 'nominal'}} takes answers of a few sorts"
 
     def nothing_to_learn(self) -> ColumnError:
         """The error for a frame of which no column can be used."""
@@ -89,6 +104,7 @@ def choose(df: pd.DataFrame, columns: object, kinds: object, taken: Sequence[int
     learned: dict[int, Coding] = {}
     left: dict[int, str] = {}
     hopeful: list[int] = []
+    texts: list[int] = []
     unseen = np.ones(len(df), dtype=bool)  # rows in which nothing is observed
     for i in among:
         if i in taken:
@@ -98,6 +114,12 @@ def choose(df: pd.DataFrame, columns: object, kinds: object, taken: Sequence[int
         kind = by_label.get(i) or by_function.get(i) or registry.choose(column)
         gaps = missing(column)
         empty = bool(gaps.all())
+        if isinstance(kind, LeftAlone) and not empty:
+            left[i] = kind.reason(column)
+            texts.append(i)
+            if columns is not None and i not in by_label:
+                kind.learn(column)  # it was asked for, and this says why it cannot be used
+            continue
         if kind is not None and not empty:
             learned[i] = kind.learn(column)
             unseen &= gaps
@@ -119,6 +141,7 @@ def choose(df: pd.DataFrame, columns: object, kinds: object, taken: Sequence[int
         len(df),
         left if len(df) else {},
         hopeful,
+        texts,
     )
 
 

@@ -41,7 +41,7 @@ class ColumnError(EMImputeError):
 
 
 class PluginError(EMImputeError):
-    """A plugin that was asked for by name is broken."""
+    """A plugin is broken: it could not be loaded and was asked for by name, or it says what cannot be."""
 
 
 class EMImputeWarning(UserWarning):

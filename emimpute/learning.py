@@ -213,7 +213,8 @@ def _maximize(sample: _Sample, found: list[Finding], how: Settings, watch: Watch
     if how.automatic:
         return _ridged(sample, how, watch, spent, fallback=ridge), found
     run = _run(sample, ridge, how, watch, spent)
-    if ridge == priors.PIN and run.last.stop in {Stop.STALLED, Stop.SINGULAR, Stop.UNBOUNDED}:
+    lost = run.last.stop in {Stop.SINGULAR, Stop.UNBOUNDED}
+    if ridge == priors.PIN and (lost or (run.last.stop is Stop.STALLED and run.last.remaining > _FAR_OFF)):
         run = _run(sample, priors.FALLBACK, how, watch, run)  # what intervals leave open besides, a pin does not hold
     return run, found
 
@@ -245,7 +246,7 @@ def _ridge(sample: _Sample, found: list[Finding]) -> priors.Shrink:
     few = {"fewer rows than columns", "too few rows together"}
     if any(f.name in few for f in harmful):
         return priors.Shrink(float(len(sample.labels)))
-    return priors.PIN if len(exact) == len(harmful) and all(borne_out) else priors.FALLBACK
+    return priors.PIN if exact and len(exact) == len(harmful) and all(borne_out) else priors.FALLBACK
 
 
 def _ridged(
@@ -278,7 +279,7 @@ def _run(sample: _Sample, prior: Prior | None, how: Settings, watch: Watch | Non
     ends: list[Iterate] = []
     histories: list[list[Iterate]] = []
     for number, seed in enumerate(seeds):
-        start = None if seed is None else problem.start(np.random.default_rng(seed))
+        start = _resumed(problem, spent) if seed is None else problem.start(np.random.default_rng(seed))
         left = how.max_iter  # a ridge that the data choose has them all, for choosing it begins a fit of its own
         if spent is not None and not how.automatic:
             left -= spent.ends[min(number, len(spent.ends) - 1)].esteps
@@ -314,6 +315,12 @@ def _run(sample: _Sample, prior: Prior | None, how: Settings, watch: Watch | Non
     last = problem.natural(params)
     unsettled = sum(getattr(getattr(problem, "table", None), "unsettled", {}).values())
     return _Run(last, nobs, prior, history, undetermined, tuple(ends), agreement, esteps, checks, how_so, unsettled)
+
+
+def _resumed(problem: Any, spent: _Run | None) -> Any:
+    """Where a run without the ridge ended, if the problem can begin from the edge; None is its usual start."""
+    resume = getattr(problem, "resume", None)
+    return None if spent is None or resume is None else resume(spent.ends[0].params)
 
 
 def _name_of_run(number: int, starts: int, *, ridge: bool) -> str:
@@ -362,6 +369,7 @@ _SADDLE = (
 )
 _ROUNDED = 10.0  # rounding errors as large as one, that a step gathers
 _DECIDES = "The ridge alone decides on that."
+_FAR_OFF = 1e-3  # distance at which a run has stalled for other reasons than rounding
 _FAR = 1e140  # leaves room for a sum of squares
 _ONE_OF_MANY = {Stop.STALLED, Stop.SEVERAL_MAXIMA}  # how a run may end on a flat ridge of maxima
 _ASSOCIATED = 1e-3  # the same where cells are intervals, whose runs end sooner

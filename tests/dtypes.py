@@ -3,6 +3,9 @@
 ``COLUMNS`` can hold gaps, and have one wherever the number is NaN. ``COMPLETE`` cannot: there a NaN becomes 0. Numbers
 from 0 to 100 fit everywhere; a boolean is True where the number is above the mean, a date lies that many days after
 the first of January 2020, a category needs the number to be among the observed ones.
+
+``ANSWERS`` can hold gaps too, and are no numbers: sorts without an order, by the last digit of the number, sizes and
+brackets by how large it is.
 """
 
 from __future__ import annotations
@@ -109,6 +112,53 @@ COLUMNS: dict[str, Callable[[np.ndarray], pd.Series[Any]]] = {
     "object of bool": lambda values: _objects(values, lambda v: bool(v > np.nanmean(values)), np.nan),
     "object of numpy scalars": lambda values: _objects(values, np.float32, pd.NA),
     "ordered category of numbers": _categories,
+}
+
+SORTS = ("a", "b", "c")
+SIZES = ("small", "middling", "large")
+
+
+def _sort(value: float) -> str:
+    return SORTS[int(value) % 10 % 3]
+
+
+def _size(value: float) -> str:
+    return SIZES[int((value > 40) + (value > 60))]
+
+
+def _bracket(value: float) -> pd.Interval[Any]:
+    return pd.Interval(low := 20 * int((value - 1) // 20), low + 20)
+
+
+def _texts(dtype: Any) -> Callable[[np.ndarray], pd.Series[Any]]:
+    return lambda values: _objects(values, _sort).astype(dtype)
+
+
+def _levels(make: Callable[[float], Any], levels: Any, *, ordered: bool) -> Callable[[np.ndarray], pd.Series[Any]]:
+    return lambda values: pd.Series(pd.Categorical(_objects(values, make), categories=levels, ordered=ordered))
+
+
+def _brackets(subtype: str) -> Callable[[np.ndarray], pd.Series[Any]]:
+    def column(values: np.ndarray) -> pd.Series[Any]:
+        cells = [np.nan if np.isnan(v) else _bracket(v) for v in values]
+        return pd.Series(pd.arrays.IntervalArray(cells, dtype=pd.IntervalDtype(subtype, "right")))
+
+    return column
+
+
+ANSWERS: dict[str, Callable[[np.ndarray], pd.Series[Any]]] = {
+    "object of str": lambda values: _objects(values, _sort),
+    "str": _texts(pd.StringDtype("pyarrow", na_value=np.nan)),
+    "string[python]": _texts(pd.StringDtype("python")),
+    "string[pyarrow]": _texts(pd.StringDtype("pyarrow")),
+    "string as pyarrow has it": _arrow(pa.string(), _sort),
+    "text of two": lambda values: _objects(values, lambda v: "yes" if v > 50 else "no"),
+    "category": _levels(_sort, ["c", "never", "a", "b"], ordered=False),
+    "category of int": _levels(lambda v: int(v) % 3, [2, 0, 1], ordered=False),
+    "category of two": _levels(lambda v: bool(v > 50), [True, False], ordered=False),
+    "ordered category of text": _levels(_size, SIZES, ordered=True),
+    "category of intervals": _levels(_bracket, pd.interval_range(-20, 100, freq=20), ordered=True),
+    "interval[float64]": _brackets("float64"),
 }
 
 COMPLETE: dict[str, Callable[[np.ndarray], pd.Series[Any]]] = {

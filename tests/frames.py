@@ -138,6 +138,8 @@ def _arrow_bits(cells: pa.Array) -> Any:
     cells = cells.combine_chunks() if isinstance(cells, pa.ChunkedArray) else cells
     cells = cells.take(pa.array(range(len(cells))))  # without an offset into larger buffers
     valid = cells.is_valid().to_numpy(zero_copy_only=False)
+    if pa.types.is_string(cells.type):
+        return valid.tobytes(), cells.to_pylist()
     data = np.frombuffer(cells.buffers()[1], dtype=np.uint8)
     if pa.types.is_boolean(cells.type):
         return valid.tobytes(), [cell for cell in cells.to_pylist() if cell is not None]

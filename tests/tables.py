@@ -11,11 +11,13 @@ from scipy.stats import multivariate_normal
 
 from emimpute.em import iterates
 from emimpute.latent import Latent
-from emimpute.models.mvn import Normal
+from emimpute.models.factored import FactoredProblem
+from emimpute.models.mvn import MVN, Normal
 
 if TYPE_CHECKING:
     from emimpute.em import Iterate
     from emimpute.models.mvn import MVNProblem
+    from emimpute.models.priors import Prior
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -23,6 +25,12 @@ SEEDS = st.integers(0, 2**32 - 1)
 def latent(x: np.ndarray) -> Latent:
     """A table (n, d) with NaN at its gaps, each column one coordinate."""
     return Latent(x, x, tuple(slice(j, j + 1) for j in range(x.shape[1])))
+
+
+def joint(table: Latent, weights: np.ndarray | None = None, prior: Prior | None = None) -> MVNProblem:
+    """The normal model bound to a table, without any column factored out."""
+    problem = MVN().bind(table, weights, prior)
+    return problem.unfactored() if isinstance(problem, FactoredProblem) else problem
 
 
 def run(problem: MVNProblem, **options: object) -> list[Iterate]:

@@ -65,3 +65,26 @@ def test_what_cannot_be_fitted_cannot_be_bound(df):
 def test_only_a_frame_can_be_bound():
     with pytest.raises(emimpute.ColumnError, match="pandas DataFrame"):
         emimpute.bind([1.0, None])
+
+
+def test_the_loop_by_hand_tells_a_bounded_edge():
+    """Three pairs of columns whose correlations fit no matrix, and a column that is the sum of two others."""
+    rng, x = np.random.default_rng(0), np.full((90, 3), np.nan)
+    for k, (pair, r) in enumerate({(0, 1): 0.9, (1, 2): 0.9, (0, 2): -0.9}.items()):
+        x[30 * k : 30 * k + 30, pair] = rng.multivariate_normal([0, 0], [[1, r], [r, 1]], 30)
+    bounded = emimpute.bind(pd.DataFrame(x))
+    *_, last = iterates(bounded)
+    assert last.stop is Stop.UNBOUNDED
+    assert bounded.stop(last) is Stop.SINGULAR
+    df = pd.DataFrame(rng.normal(size=(40, 2)), columns=["a", "b"]).assign(c=lambda t: t.a + t.b)
+    df.loc[::5, "a"], df.loc[2::7, "c"] = np.nan, np.nan
+    unbounded = emimpute.bind(df)
+    *_, last = iterates(unbounded)
+    assert unbounded.stop(last) is Stop.UNBOUNDED
+
+
+def test_any_other_stop_is_the_loops():
+    problem = emimpute.bind(messy()[0])
+    history = list(iterates(problem))
+    assert problem.stop(history[0]) is None
+    assert problem.stop(history[-1]) is Stop.CONVERGED

@@ -9,20 +9,82 @@ import numpy as np
 import pandas as pd
 import pytest
 from dtypes import COLUMNS
+from labels import BRACKETS, CATEGORIES, TEXT
 
-from emimpute.kinds import Cells, Constant, Real
+from emimpute.kinds import Bounded, Cells, Censored, Constant, Interval, Nominal, Ordinal, Real, Skewed
 from emimpute.kinds.constant import ConstantCoding
 from emimpute.kinds.real import RealCoding
 from emimpute.testing import check_kind
 
+TIMES = ("time", "stamp", "duration", "date", "period")
+NUMBERS = {dtype for dtype in COLUMNS if not any(word in dtype for word in TIMES)}
+WHOLE = NUMBERS - {"object of Decimal"}  # tenths
+BOOLEANS = {dtype for dtype in COLUMNS if "bool" in dtype}
 VALUES = np.array([3.0, np.nan, 7.0, 1.0, 9.0, np.nan, 4.0])
-KINDS = [("real", VALUES), ("real", np.array([np.nan, 5.0])), ("constant", np.array([np.nan, 3.0, 3.0]))]
+MANY = np.array([np.nan, *range(5, 25), 7.0, 8.0])
+KINDS = {
+    "real": ("real", VALUES, NUMBERS),
+    "real, one value": ("real", np.array([np.nan, 5.0]), NUMBERS),
+    "constant": ("constant", np.array([np.nan, 3.0, 3.0]), COLUMNS),
+    "ordinal": ("ordinal", VALUES, COLUMNS),
+    "ordinal, margins": (Ordinal(fill="mode", cuts="margins"), VALUES, COLUMNS),
+    "binary": ("binary", np.array([3.0, np.nan, 7.0, 3.0, 3.0]), COLUMNS),
+    "nominal": ("nominal", VALUES, COLUMNS),
+    "count, few": ("count", VALUES, WHOLE),
+    "count, many": ("count", MANY, WHOLE - BOOLEANS),
+    "censored": (Censored(low=1.5, high=8), VALUES, WHOLE - BOOLEANS),
+    "censored, booleans": (Censored(low=0), VALUES, BOOLEANS),
+}
+SPANS = {dtype for dtype in COLUMNS if "timedelta" in dtype or "duration" in dtype}
+KINDS |= {
+    "datetime": ("datetime", VALUES, set(COLUMNS) - NUMBERS - SPANS),
+    "timedelta": ("timedelta", VALUES, SPANS),
+    "positive": ("positive", VALUES, (NUMBERS - BOOLEANS) | SPANS),
+    "positive, far from zero": ("positive", VALUES + 64, (NUMBERS - BOOLEANS) | SPANS),
+    "positive, one value": ("positive", np.array([np.nan, 5.0]), NUMBERS - BOOLEANS),
+    "bounded": (Bounded(-0.5, 9.5), VALUES, NUMBERS),
+    "bounded, at a bound": (Bounded(1, 20), VALUES, WHOLE - BOOLEANS),
+    "bounded, at both": (Bounded(1, 9), VALUES, WHOLE - BOOLEANS),
+    "skewed": ("skewed", VALUES, COLUMNS),
+    "skewed, quantiles": (Skewed("quantile"), MANY, set(COLUMNS) - BOOLEANS),
+}
+ANSWERS = ["b", None, "a", "c", "b", "a"]
+LABELLED = {
+    "constant": ("constant", ["a", None, "a"], TEXT | CATEGORIES),
+    "ordinal": (Ordinal(levels=["a", "b", "c"]), ANSWERS, TEXT | CATEGORIES),
+    "ordinal, mode": (Ordinal(levels=["c", "a", "b"], fill="mode", cuts="margins"), ANSWERS, TEXT | CATEGORIES),
+    "ordinal, as declared": ("ordinal", ANSWERS, [name for name in CATEGORIES if "ordered" in name]),
+    "ordinal, whole numbers": ("ordinal", [3, None, 1, 2, 1], ["object", *CATEGORIES][:3]),
+    "binary": ("binary", ["no", None, "yes", "no"], TEXT | CATEGORIES),
+    "nominal": ("nominal", ANSWERS, TEXT | CATEGORIES),
+    "nominal, declared": (Nominal(levels=["c", "a", "d", "b"]), ANSWERS, TEXT | CATEGORIES),
+    "interval": ("interval", ["30-39", None, "<30", "40 and over", "30-39"], [*TEXT, "category", "ordered category"]),
+}
 
 
-@pytest.mark.parametrize("dtype", COLUMNS)
-@pytest.mark.parametrize(("kind", "values"), KINDS, ids=["real", "real-one-value", "constant"])
+@pytest.mark.parametrize(
+    ("kind", "values", "dtype"), [(k, v, d) for k, v, among in KINDS.values() for d in COLUMNS if d in among]
+)
 def test_a_kind_keeps_the_contract(kind, values, dtype):
     check_kind(kind, COLUMNS[dtype](values).rename("x"))
+
+
+@pytest.mark.parametrize(("kind", "labels", "dtype"), [(k, v, d) for k, v, among in LABELLED.values() for d in among])
+def test_a_kind_keeps_the_contract_on_labels(kind, labels, dtype):
+    check_kind(kind, (TEXT | CATEGORIES)[dtype](labels).rename("x"))
+
+
+@pytest.mark.parametrize("kind", ["interval", Interval(scale="log"), "ordinal"])
+@pytest.mark.parametrize("made", BRACKETS)
+def test_a_kind_keeps_the_contract_on_brackets(kind, made):
+    check_kind(kind, BRACKETS[made]())
+
+
+def test_two_brackets_are_a_binary_answer_and_one_is_constant():
+    for made in BRACKETS.values():
+        column = made()
+        check_kind("binary", column.iloc[[0, 1, 4, 0]])
+        check_kind("constant", column.iloc[[0, 4]])
 
 
 @dataclass(frozen=True)

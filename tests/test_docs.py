@@ -7,8 +7,18 @@ from pathlib import Path
 import pytest
 from test_readme import blocks_of, run_page
 
+from emimpute.kinds import registry
+
 PAGES = sorted((Path(__file__).parents[1] / "docs").glob("**/*.md"))
 CODE = {"python", "console", "sh", "bash"}
+
+
+@pytest.fixture(autouse=True)
+def _as_it_was():
+    """A page may register a kind."""
+    before = list(registry._entries)
+    yield
+    registry._entries[:] = before
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

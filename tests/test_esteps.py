@@ -54,4 +54,4 @@ def test_e_steps_to_the_maximum(name):
     assert max(counts) <= min(BAR.get(name, 65), plain + 2)
     assert max(counts) <= plain / 4 or plain <= 200
     assert max(counts) <= plain / 30 or plain <= 1000
-    assert max(checks) <= (30 if name == "bfi_sapa60" else 3)
+    assert max(checks) <= (45 if name == "bfi_sapa60" else 3)  # a look for flat directions and saddles included

@@ -57,9 +57,9 @@ class TestLabels:
 
     def test_not_a_frame(self):
         """What we saw and what to do."""
-        with pytest.raises(emimpute.ColumnError, match=r"this is a Series\. Use series\.to_frame\(\)"):
+        with pytest.raises(emimpute.ColumnError, match=r"this is of type Series\. Use series\.to_frame\(\)"):
             emimpute.impute(pd.Series([1.0, None]))
-        with pytest.raises(emimpute.ColumnError, match=r"this is a ndarray\. Make one with pandas\.DataFrame"):
+        with pytest.raises(emimpute.ColumnError, match=r"this is of type ndarray\. Make one with pandas\.DataFrame"):
             emimpute.patterns(np.zeros((2, 2)))
 
 

@@ -24,7 +24,7 @@ CLOSE = 1e-6  # sd: what the default tol promises
 
 
 def table(n=40, seed=0):
-    """Three correlated columns of numbers with gaps but no empty row, and one of text without."""
+    """Three correlated columns of numbers with gaps but no empty row, and one of two answers without."""
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(n, 3))
     x[:, 1:] += x[:, :1]
@@ -53,7 +53,7 @@ def test_silence_when_all_is_well(function, report, capsys, caplog):
     assert capsys.readouterr() == ("", "")
     (line,) = caplog.records
     assert (line.name, line.levelname) == ("emimpute", "INFO")
-    assert line.getMessage().startswith(f"{Stop.CONVERGED.value} rows=40 columns=3 E-steps=")
+    assert line.getMessage().startswith(f"{Stop.CONVERGED.value} rows=40 columns=4 E-steps=")
 
 
 def test_the_log_is_quiet_by_default(capsys):
@@ -223,7 +223,7 @@ def test_weights_as_label_series_and_array_are_the_same():
         df.em.fit(weights=weights.astype("Int64")),
     ]
     for fit in fits:
-        assert list(fit.mean.index) == ["x", "y", "z"]
+        assert list(fit.mean.index) == ["x", "y", "z", "t"]
         assert fit.loglik == fits[0].loglik
         assert (fit.cov.to_numpy() == fits[0].cov.to_numpy()).all()
     done = df.assign(w=weights).em.impute(weights="w")
@@ -280,7 +280,7 @@ class Doubled(Real):
 def test_a_kind_by_name_class_or_instance(kind):
     df = table().assign(k=[3.0, np.nan] * 20)
     fit = df.em.fit(kinds={"x": kind})
-    assert dict(fit.kinds) == {"x": "real", "y": "real", "z": "real", "k": "constant"}
+    assert dict(fit.kinds) == {"x": "real", "y": "real", "z": "real", "t": "binary", "k": "constant"}
 
 
 def test_a_label_wins_and_then_the_first_function_that_says_yes():
@@ -290,7 +290,7 @@ def test_a_label_wins_and_then_the_first_function_that_says_yes():
         (lambda s: s.name == "y"): Constant(),
         "x": "real",
     }
-    assert dict(table().em.fit(kinds=asked).kinds) == {"x": "real", "y": "doubled", "z": "real"}
+    assert dict(table().em.fit(kinds=asked).kinds) == {"x": "real", "y": "doubled", "z": "real", "t": "binary"}
 
 
 def test_columns_limit_the_model_and_fill_what_is_filled():

@@ -79,6 +79,17 @@ def test_coverage_counts_rows_with_both(seed, n, d, weighted):
     np.testing.assert_array_equal(coverage(patterns(observed), w if weighted else None), book)
 
 
+class Exact:
+    """A coding whose cells are bounded by numbers."""
+
+    within = None
+
+    def __init__(self, width):
+        self.width = width
+        self.cuts = (np.empty(0),) * width
+        self.frames = np.empty((0, width, width))
+
+
 def test_columns_are_laid_side_by_side():
     """Points, holes in both spellings, and intervals; a column may have several coordinates or none."""
     points = Cells.points(np.array([[1.0], [np.nan], [3.0]]))
@@ -86,7 +97,7 @@ def test_columns_are_laid_side_by_side():
     ranges = Cells(
         np.array([[0.0, -np.inf], [1.0, 2.0], [4.0, 5.0]]), np.array([[0.0, np.inf], [2.0, 2.0], [np.inf, 5.0]])
     )
-    latent = Latent.stack([points, nothing, ranges], [1, 0, 2], 3)
+    latent = Latent.stack([points, nothing, ranges], [Exact(1), Exact(0), Exact(2)], 3)
     assert latent.spans == (slice(0, 1), slice(1, 1), slice(1, 3))
     assert latent.observed.tolist() == [[True, True, False], [False, False, True], [True, False, True]]
     assert latent.points[latent.observed].tolist() == [1, 0, 2, 3, 5]
@@ -97,7 +108,7 @@ def test_columns_are_laid_side_by_side():
 def test_exact_columns_share_their_bounds():
     """Where every cell is a point or a hole, the bounds are one array, which costs half the memory."""
     cells = Cells.points(np.array([[1.0], [np.nan]]))
-    latent = Latent.stack([cells, cells], [1, 1], 2)
+    latent = Latent.stack([cells, cells], [Exact(1), Exact(1)], 2)
     assert latent.upper is latent.lower
 
 

@@ -47,7 +47,8 @@ def law(done):
 
 def sds(x, done):
     """Conditional sds (n, d) of the gaps, 1 where observed."""
-    variance = MVN().complete(law(done), latent(x), variance=True)[1]
+    covariances = MVN().complete(law(done), latent(x), variance=True)[1]
+    variance = np.column_stack([each[:, 0, 0] for each in covariances])
     return np.sqrt(np.where(np.isnan(x), variance, 1.0))
 
 

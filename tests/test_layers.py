@@ -23,9 +23,15 @@ ROOT = Path(__file__).parents[1]
 
 ROOMS = {
     # room: (the rooms it may import, the libraries it may import)
-    "emimpute": ("_impute datasets interfaces kinds missingness models results testing", "pandas"),
+    "emimpute": (
+        (
+            "_impute datasets inference.imputations inference.pool inference.ratio interfaces kinds mechanism "
+            "missingness models results testing"
+        ),
+        "pandas",
+    ),
     "__main__": ("interfaces", ""),
-    "interfaces": ("emimpute _impute datasets kinds missingness results", "numpy pandas pyarrow"),
+    "interfaces": ("emimpute _impute datasets kinds mechanism missingness results", "numpy pandas pyarrow"),
     "interfaces.dask": ("emimpute _impute results", "numpy pandas dask"),
     "interfaces.sklearn": ("emimpute _impute results", "numpy pandas sklearn"),
     "sklearn": ("interfaces.sklearn", ""),
@@ -35,7 +41,7 @@ ROOMS = {
         "_frames _threads binding choosing identification table kinds latent models em inference results",
         "numpy pandas",
     ),
-    "binding": ("models", ""),
+    "binding": ("em models", ""),
     "choosing": ("_frames kinds results table", "numpy pandas"),
     "results": ("_frames table inference em models latent kinds.base", "numpy pandas scipy"),
     "results.persist": (
@@ -43,14 +49,22 @@ ROOMS = {
         "numpy pandas",
     ),  # restores by name
     "results.progress": ("results em", "tqdm"),
-    "table": ("_frames latent kinds.base", "numpy pandas"),
-    "inference": ("_frames _threads table em models latent kinds.base kinds.reading", "numpy pandas scipy statsmodels"),
+    "table": ("_frames latent kinds.base kinds.encoded", "numpy pandas"),
+    "inference": (
+        "_frames _threads table em models normal latent kinds.base kinds.encoded kinds.reading",
+        "numpy pandas scipy statsmodels",
+    ),
     "missingness": ("_frames kinds.reading latent", "numpy pandas"),
+    "mechanism": (
+        "_frames choosing learning table kinds latent em models inference results",
+        "numpy pandas scipy",
+    ),
     "identification": ("latent", "numpy"),
-    "models": ("latent", "numpy scipy"),
+    "models": ("latent normal", "numpy scipy"),
+    "normal": ("", "numpy scipy"),
     "latent": ("", "numpy"),
     "em": ("", "numpy"),
-    "kinds": ("", "numpy pandas scipy pyarrow"),
+    "kinds": ("normal", "numpy pandas scipy pyarrow"),
     "_threads": ("", "threadpoolctl"),
     "_frames": ("", "numpy pandas pyarrow"),
     "datasets": ("", "pandas"),

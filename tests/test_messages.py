@@ -14,6 +14,7 @@ import emimpute
 from emimpute.em import Stop
 from emimpute.errors import named, shown, unknown
 
+NAMES = [cell for i in range(10) for cell in (f"n{i}", None)]  # text that tells rows apart, with gaps
 ROOMY = 500  # characters that one message may have, however many columns it is about
 
 
@@ -45,6 +46,8 @@ def refused(error, call):
     assert type(caught.value) is error
     message = str(caught.value)
     assert len(message) < ROOMY
+    assert re.match(r"[A-Z]|[a-z_]+=", message), "a sentence begins with a capital, or with the argument it is about"
+    assert message.endswith((".", "?"))
     return message
 
 
@@ -94,19 +97,19 @@ def test_an_unknown_name_comes_with_the_nearest_known_ones(error, arguments, wor
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"columns": ["age", "name"]}, ["'name'", "dtype", "convert it"]),
+        ({"columns": ["age", "name"]}, ["'name'", "id, 20 distinct values", "leave it out", "'nominal'"]),
         ({"columns": ["age", "void"]}, ["'void'", "no observed value", "give it values"]),
         ({"columns": []}, ["columns= names no column", "leave it out"]),
         ({"kinds": {"name": "real"}}, ["'name'", "does not hold numbers", "convert it"]),
         ({"kinds": {"void": "real"}}, ["'void'", "no observed value"]),
         ({"kinds": {"age": "constant"}}, ["'age'", "several values", "use kind 'real'"]),
         ({"fill": ["pay", "void"]}, ["fill=", "'void' (no observed value)", "leave them out"]),
-        ({"fill": "hole"}, ["fill=", "'hole' (dtype", "Convert"]),
+        ({"fill": "hole"}, ["fill=", "'hole' (id, 10 distinct values)", "Convert"]),
         ({"columns": "age", "fill": "pay"}, ["fill=", "'pay' (not among columns=)"]),
     ],
 )
 def test_a_named_column_that_cannot_be_used(arguments, words):
-    df = table(void=np.nan, hole=["a", None] * 10)
+    df = table(void=np.nan, hole=NAMES)
     message = refused(emimpute.ColumnError, lambda: df.em.impute(**arguments))
     assert [word for word in words if word not in message] == []
     assert "'age'" not in message or "kinds" in arguments
@@ -135,7 +138,10 @@ def test_kinds_is_a_mapping():
     ("df", "words"),
     [
         (pd.DataFrame({"x": [np.nan, np.nan], "y": [None, None]}), "'x' and 'y' (no observed value)"),
-        (pd.DataFrame({"x": [np.nan, np.nan], "t": ["a", "b"]}), "'x' (no observed value) and 't' (dtype"),
+        (
+            pd.DataFrame({"x": [np.nan, np.nan], "t": ["a", "b"]}),
+            "'x' (no observed value) and 't' (text, 2 distinct values)",
+        ),
         (pd.DataFrame(np.nan, index=range(2), columns=range(40)), "0, 1, 2, 3, 4, 5 and 34 more"),
     ],
     ids=["empty", "empty-and-text", "many"],
@@ -152,7 +158,7 @@ def test_nothing_to_learn_from_while_there_is_something_to_fill(df, words):
     [
         (table().query("age > 1e9"), "the frame has no rows"),
         (pd.DataFrame(index=range(3)), "the frame has no columns"),
-        (pd.DataFrame({"t": ["a", "b"]}), "'t' (dtype"),
+        (pd.DataFrame({"t": ["a", "b"]}), "'t' (text, 2 distinct values)"),
     ],
     ids=["rows", "columns", "text"],
 )
@@ -308,13 +314,14 @@ def test_values_whose_squares_are_no_floats():
 
 def test_columns_with_gaps_that_are_left_alone():
     """Gathered in one warning by reason, each named; a column without gaps is not worth a word."""
-    df = table(void=np.nan, hole=["a", None] * 10, level=pd.Categorical(["u", None] * 10), full=list("xy") * 10)
+    df = table(void=np.nan, hole=NAMES, bits=[[1], None] * 10, full=[[]] * 20)
     said = told(df.em.impute)
     assert set(said) == {emimpute.ColumnWarning}
     message = said[emimpute.ColumnWarning]
     assert "'void' (no observed value)" in message
-    assert "'hole' (dtype" in message
-    assert "'level' (dtype category)" in message
+    assert "'hole' (id, 10 distinct values)" in message
+    assert "kinds={'hole': 'nominal'}" in message
+    assert "'bits' (dtype object)" in message
     assert "fill=" in message
     assert "'full'" not in message
     assert "'name'" not in message
@@ -322,7 +329,7 @@ def test_columns_with_gaps_that_are_left_alone():
 
 
 def test_the_warning_is_silenced_by_saying_what_to_fill():
-    done = table(hole=["a", None] * 10).em.impute(fill=["age", "pay"])
+    done = table(hole=NAMES).em.impute(fill=["age", "pay"])
     assert done[["age", "pay"]].notna().all(axis=None)
     assert done["hole"].isna().sum() == 10
 
@@ -385,7 +392,7 @@ def test_messages_stay_short_with_many_columns():
     n, d = 6, 60
     rng = np.random.default_rng(0)
     numbers = pd.DataFrame(np.where(rng.random((n, d)) < 0.4, np.nan, rng.normal(size=(n, d))))
-    text = pd.DataFrame([["a"] * d, [None] * d] * (n // 2))
+    text = pd.DataFrame([[f"n{i}"] * d if i % 2 else [None] * d for i in range(n)])
     df = pd.concat([numbers, text], axis=1)
     df.columns = [f"{'a very long question that someone asked ' * 5}{i}" for i in range(2 * d)]
     said = told(df.em.impute)
@@ -487,9 +494,9 @@ def test_the_copy_is_a_copy():
 def test_only_columns_that_nobody_fills_have_gaps():
     """Nothing is fitted, but the columns are named: nothing is skipped in silence."""
     fits = []
-    df = table(hole=["a", None] * 10).dropna(subset=["age", "pay"])
+    df = table(hole=NAMES).dropna(subset=["age", "pay"])
     said = told(lambda: df.em.impute(report=fits.append))
-    assert "'hole' (dtype" in said[emimpute.ColumnWarning]
+    assert "'hole' (text, 9 distinct values)" in said[emimpute.ColumnWarning]
     assert not fits
 
 

@@ -59,7 +59,7 @@ def everything():
 COMPLETED = {
     "empty columns": (lambda: base(e=np.nan, f=None, g=pd.Series([pd.NaT] * ROWS)), "Column"),
     "a factor of one level": (lambda: base(f=pd.Categorical(["u"] * ROWS), s="only"), ""),
-    "a factor of one level with gaps": (lambda: base(f=pd.Categorical(["u"] * 50 + [None] * 10)), "Column"),
+    "a factor of one level with gaps": (lambda: base(f=pd.Categorical(["u"] * 50 + [None] * 10)), ""),
     "constants": (lambda: base(k=1.0, gap=[2.0, None] * 30, yes=[True, None] * 30, n=7), ""),
     "collinear dummies": (lambda: pd.concat([holed(numbers()), dummies()], axis=1), "Identification"),
     "collinear dummies with gaps": (lambda: pd.concat([holed(numbers()), holed(dummies())], axis=1), "Identification"),
@@ -81,7 +81,7 @@ COMPLETED = {
     "only text": (lambda: pd.DataFrame({"a": ["x", None, "y"], "b": ["u", "v", None]}), "Column"),
     "only text without gaps": (lambda: pd.DataFrame({"a": ["x", "y"], "b": ["u", "v"]}), ""),
     "mixed objects": (lambda: base(o=[1, "a", None, 2.5, [1], {}] * 10), "Column"),
-    "everything": (everything, "Column"),
+    "everything": (everything, "Column Identification"),  # in 60 rows the other columns tell each yes from each no
     "far apart scales": (lambda: base() * [1e-130, 1.0, 1e130], ""),
     "far from zero": (lambda: base() * [1e-3, 1.0, 1e-6] + [1e9, -1e12, 1e5], ""),
     "zeros and a single one": (lambda: base(s=[1.0] + [0.0] * 58 + [None]), ""),
@@ -127,7 +127,7 @@ COMPLETED = {
         lambda: base(p=pd.Series(pd.period_range("2020", periods=ROWS, freq="M")).mask(np.arange(60) == 7)),
         "",
     ),
-    "intervals": (lambda: base(i=pd.cut(numbers()["x0"], 3)), ""),
+    "intervals": (lambda: base(i=pd.cut(numbers()["x0"], 3)), "Identification"),  # a coarse copy of a column
     "lists": (lambda: base(i=[[1, 2]] * ROWS), ""),
     "numbers as text": (lambda: base(i=[*map(str, range(ROWS - 1)), None]), "Column"),
     "dates as objects": (lambda: base(i=pd.Series(pd.date_range("2020", periods=ROWS)).dt.date), ""),

@@ -14,7 +14,7 @@ from tables import SEEDS, latent, run, tame
 import emimpute
 from emimpute.em import Stop
 from emimpute.models.edge import bounded
-from emimpute.models.mvn import MVN, Normal
+from emimpute.models.mvn import MVN, MVNProblem, Normal
 
 NA = np.nan
 WHY = {
@@ -226,3 +226,45 @@ def test_few_rows_are_filled_better_than_by_means(n, d, missing):
     assert error < 0.7 * by_means
     assert fits[0].converged
     assert fits[0].n_iter < 30
+
+
+def test_a_saddle_that_was_left_is_noted(monkeypatch):
+    """From the start that Murray took, and not ours, which avoids it: a note, for nothing is left to do."""
+    df = pd.DataFrame(MURRAY, columns=["x", "y"], dtype=float)
+    assert "saddle" not in set(df.em.fit().problems["problem"])
+    monkeypatch.setattr(MVNProblem, "start", lambda *_: Normal(np.zeros(2), np.eye(2)))
+    fit, warned = fitted(df)
+    assert fit.converged
+    assert warned == []
+    assert "saddle" in set(fit.problems["problem"])
+    assert abs(fit.corr.loc["x", "y"]) == pytest.approx(0.5, abs=1e-6)
+
+
+def test_rounding_is_named_where_it_ends_a_run():
+    """A sum that errs by a ten-thousandth of its sd: beyond the default tol, and not to nine digits."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(400, 6)) @ rng.normal(size=(6, 6))
+    x[:, 5] = x[:, 0] + x[:, 1] + 1e-4 * x[:, 5].std() * rng.normal(size=400)
+    x[rng.random(x.shape) < 0.15] = NA
+    df = pd.DataFrame(x, columns=list("abcdef"))
+    fit, warned = fitted(df)
+    assert fit.stop is Stop.CONVERGED
+    assert warned == []
+    exact, warned = fitted(df, tol=1e-10)
+    assert exact.stop is Stop.STALLED
+    assert emimpute.ConvergenceWarning in warned
+    why = exact.problems.set_index("problem").loc["nearly dependent"]
+    assert why["columns"] == (("a", "b", "f"),)
+    assert "double precision" in why["sentence"]
+    assert (exact.mean - fit.mean).abs().max() < 1e-6
+
+
+def test_too_many_gaps_for_the_columns_has_a_remedy_of_its_own():
+    """Where many combinations run towards a constant at once, no column is to blame for it."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(200, 5)) @ rng.normal(size=(5, 30)) + rng.normal(size=(200, 30))
+    x[rng.random(x.shape) < 0.65] = NA
+    fit, _ = fitted(pd.DataFrame(x), prior="fallback")
+    found = fit.problems.set_index("problem")
+    assert len(found.loc["incompatible", "columns"]) > 1
+    assert "prior='auto'" in found.loc["incompatible", "remedy"]

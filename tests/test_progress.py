@@ -135,7 +135,7 @@ def test_without_tqdm_the_log_is_told(monkeypatch, caplog):
         fit = numeric(80).em.fit(progress=True)
     first, *_, last, summary = [record.getMessage() for record in caplog.records]
     assert first.startswith("EM: E-steps=1 left=")
-    assert last.startswith(f"EM: E-steps={fit.n_iter} left=about 0 distance=")
+    assert last.startswith(f"EM: E-steps={fit.n_iter} left=0 distance=")
     assert summary.startswith(Stop.CONVERGED.value)
 
 

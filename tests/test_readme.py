@@ -13,8 +13,10 @@ import doctest
 import io
 import re
 import shlex
+import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -51,7 +53,15 @@ def blocks_of(markdown: str) -> list[Block]:
 
 def run_page(markdown: str, page: Path = README) -> int:
     """Run the blocks of a page in the working directory; how many ran. An AssertionError names the line."""
-    namespace: dict[str, object] = {"__name__": "__main__"}
+    script, ours = ModuleType("__main__"), sys.modules["__main__"]
+    sys.modules["__main__"] = script  # where a class of the page is looked for when it is pickled
+    try:
+        return run_blocks(markdown, page, vars(script))
+    finally:
+        sys.modules["__main__"] = ours
+
+
+def run_blocks(markdown: str, page: Path, namespace: dict[str, object]) -> int:
     printed: str | None = None
     ran = 0
     for block in blocks_of(markdown):

@@ -53,6 +53,12 @@ def test_both_maxima_of_murrays_table_are_found():
     assert fit.stop is Stop.SEVERAL_MAXIMA
     assert not fit.converged
     assert abs(fit.corr.loc["x", "y"]) == pytest.approx(0.5, abs=1e-6)
+    assert fit.starts["kept"].tolist() == [True, False, False, False, False]
+    others = fit.starts["distance"] > 0.5
+    assert others.any()
+    assert fit.starts["distance"].where(~others, 0).max() < 1e-5
+    assert np.ptp(fit.starts["loglik"]) < 1e-9
+    assert set(fit.starts["stop"]) == {Stop.CONVERGED}
     assert fit.problems["problem"][0] == "several maxima"
     assert fit.problems["sentence"][0].startswith(Stop.SEVERAL_MAXIMA.value)
 
@@ -79,6 +85,13 @@ def test_a_higher_maximum_is_kept():
     assert f"{many.logpost:.6f}" in sentence
     assert f"{one.logpost:.6f}" in sentence
     assert "Kept: start 1." not in sentence
+    table = many.starts
+    assert table["kept"].sum() == 1
+    assert table.loc[table["kept"], "logpost"].item() == many.logpost == pytest.approx(table["logpost"].max(), abs=1e-6)
+    assert table["logpost"][0] == one.logpost
+    assert table["distance"][0] > 1e-3
+    assert table["n_iter"].sum() == many.n_iter
+    assert table["n_iter"][0] == one.n_iter
 
 
 def test_lower_maxima_are_a_note():
@@ -97,6 +110,22 @@ def test_agreement_is_reported():
     assert said_of_starts(fit) == "Of 4 starts, all ended at one maximum. Kept: start 1."
     assert "Of 4 starts, all ended at one maximum" in fit.summary()
     assert said_of_starts(gappy().em.fit()) is None
+    assert list(fit.starts.columns) == ["loglik", "logpost", "stop", "n_iter", "distance", "kept"]
+    assert fit.starts.index.tolist() == [0, 1, 2, 3]
+    assert fit.starts.index.name == "start"
+    assert fit.starts["distance"].max() < 1e-5
+    pd.testing.assert_frame_equal(emimpute.read_json(fit.to_json()).starts, fit.starts, check_exact=True)
+
+
+@pytest.mark.parametrize("options", [{}, {"starts": 3}])
+def test_one_start_is_one_row(options):
+    """Also where a closed form needs no other, and where no column needs a coordinate."""
+    for df in (gappy(), gappy().dropna(), pd.DataFrame({"c": [1.0, NA, 1.0]})):
+        fit = df.em.fit(**(options if df.size != gappy().size else {}))
+        assert len(fit.starts) == 1
+        row = fit.starts.iloc[0]
+        assert (row["loglik"], row["stop"], row["n_iter"]) == (fit.loglik, fit.stop, fit.n_iter)
+        assert (row["distance"], row["kept"]) == (0, True)
 
 
 def test_every_start_counts():
@@ -193,6 +222,8 @@ def test_starts_that_all_diverge_fall_back():
     assert fit.prior is not None
     assert sum(i.stop is not None for i in calls) == 6
     assert fit.n_iter == calls[-1].esteps
+    assert len(fit.starts) == 3
+    assert fit.starts["distance"].max() < 1e-4
     with pytest.raises(emimpute.IdentificationError):
         df.em.fit(starts=3, rng=0, prior=None)
 
@@ -273,3 +304,8 @@ def test_compare_knows_who_did_not_arrive(two_maxima):
     assert compare(problem, [late, lost], 1e-6).kept == 0
     nowhere = replace(lost, params=Normal(np.zeros(2), np.zeros((2, 2))), logpost=NA)
     assert compare(problem, [nowhere, minus], 1e-6).kept == 1
+    assert compare(problem, [nowhere, minus], 1e-6).distances[1] == 0
+    assert compare(problem, [nowhere, lost], 1e-6).distances == (0, np.inf)
+    # Between correlations .5 and -.5: each of the two principal variances is three times what it is at the other.
+    apart = 2**0.5 * np.log(3)
+    assert compare(problem, [plus, minus, plus], 1e-6).distances == pytest.approx((0, apart, 0), abs=1e-6)

@@ -11,7 +11,7 @@ from emimpute.models.mvn import MVN
 
 
 def frame() -> pd.DataFrame:
-    return pd.DataFrame({"x": [1.0, 2, 3, 4, 5], "y": [2.0, None, 6, 8.5, 9], "s": ["a", None, "a", None, "b"]})
+    return pd.DataFrame({"x": [1.0, 2, 3, 4, 5], "y": [2.0, None, 6, 8.5, 9], "s": ["a", None, "b", None, "c"]})
 
 
 def test_what_is_left_alone_is_a_problem_of_the_fit_too():

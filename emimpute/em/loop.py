@@ -244,8 +244,7 @@ class _Search:
         """Go to a better point, by a quasi-Newton step if one is found, else by the EM step; False if there is none."""
         self.moved = False
         if not self._plainly:
-            patience = getattr(self.problem, "patience", _PATIENCE)
-            if self.esteps - self.informed > max(patience, self.problem.information_cost):
+            if self.esteps - self.informed > max(self._patience, self.problem.information_cost):
                 self.esteps += 1
                 self._inform()
             if self._try(self.memory.direction(self.at.gradient)):
@@ -261,14 +260,34 @@ class _Search:
             self._move(point, accelerated=False)
         return self.moved
 
+    @property
+    def _rough(self) -> bool:
+        """Whether the problem's information leaves something out."""
+        return bool(getattr(self.problem, "rough", False))
+
+    def _borne_out(self, newton: Newton) -> bool:
+        """Whether the information along a step is about what a rough one said that the step was made of."""
+        size = float(np.linalg.norm(newton.step))
+        if not newton.concave or not size:
+            return newton.concave
+        said = float(newton.step @ self.at.gradient) / size**2
+        return said / 2 < self._curvature(newton.step / size) < 2 * said
+
+    @property
+    def _patience(self) -> int:
+        """E-steps to be taken before the whole information is asked for (again).
+
+        A rough one is a good beginning, and the memory soon knows better.
+        """
+        return max(getattr(self.problem, "patience", _PATIENCE), self.informed if self._rough else 0)
+
     def close(self, tol: float) -> Stop | None:
         """Estimate the distance by the Newton step, and take it; the stop, if the distance was below ``tol``."""
         self.moved = False
         # The whole information if it costs less than the run so far, else products with it.
         newton = self._inform(closing=True) if self.problem.information_cost <= self.esteps else None
         self.checks += newton is not None
-        rough = getattr(self.problem, "rough", False)  # whether its information leaves something out
-        if newton is not None and rough and not newton.concave and self._curvature(newton.step) > FLAT:
+        if newton is not None and self._rough and not self._borne_out(newton):
             newton = None  # products with the information leave nothing out
         newton = newton or self._solve()
         self.rate = float(np.nanmax([self.rate, 1 - newton.curvature]))

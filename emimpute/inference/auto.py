@@ -6,9 +6,10 @@ and r = z_o − μ_o, the error of cell j is (Pr)_j / P_jj. What is compared is 
 units of its observed sd. (The log density of the same predictions is the other obvious measure. It chose worse, for
 it counts relative errors of conditional variances, which no filled cell feels: docs/auto-ridge.md.)
 
-The df that wins is not taken if a more ordinary one is within a standard error of the (paired) difference: the one
-nearest to 0, or to the fallback's where maximum likelihood does not exist (Breiman, Friedman, Olshen & Stone 1984,
-section 3.4.3). df = 0 is plain maximum likelihood.
+Without a choice there would be df = 0, which is maximum likelihood, or the fallback's df where that does not exist.
+From there one goes towards the df of least error, but no further than to where the error is within a standard error of
+the (paired) difference from the least: chance often does so much (Breiman, Friedman, Olshen & Stone 1984, section
+3.4.3).
 
 Nothing here depends on the order of rows or columns, or on units: rows are dealt after sorting by numbers that have
 none of these. Only rows that those numbers cannot tell apart keep the order they came in.
@@ -18,13 +19,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from emimpute.em import Stop, iterates
 from emimpute.errors import EMImputeError
+from emimpute.inference.boxauto import BoxFold
+from emimpute.inference.boxplaces import standardised
 from emimpute.models.conditional import Rows, conditionals
+from emimpute.models.factored import FactoredProblem
+from emimpute.models.mixed import MixedProblem
 from emimpute.models.mvn import MVNProblem, Normal
 from emimpute.models.priors import FALLBACK, Shrink
 
@@ -39,12 +44,14 @@ __all__ = ["Choice", "cell_errors", "choose"]
 _FOLDS = 5
 _MORE_FOLDS, _FEW = 10, 100  # instead, below so many distinct rows: each one counts in the fits there
 _ROWS = 3000  # distinct rows that are dealt, at most: what is a good df does not grow with the rows
+_WORK = 1e7, 500  # rows d² (d + 40) instead, where cells are intervals, but that many rows
 _FACTOR = 4.0  # from one df to the next; a finer grid chose no better (measured)
-_LEAST = 3  # steps below the fallback's df: nearly collinear tables want as little as .01 (measured)
+_LEAST = 1e-3  # df: nearly collinear tables want as little as .002 (measured)
 _TOL = 0.03  # of the fits without a fold, in the unit of the fit's own tol
 _ESTEPS = 40  # of one of them, at most
+_BOX_ESTEPS = 20  # likewise where cells are intervals; there are no more than five folds then either
 _NO_MATTER = 1e-3  # relative change of the squared error from df = 0 to the fallback's that is not looked into
-_FAR = 2.0  # standard errors above the best from which larger dfs are not tried
+_NEAR = 1.0  # standard errors above the least error that are taken for chance
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +65,7 @@ class Choice:
     folds: int
     rows: int  # distinct rows that took part
     esteps: int  # spent, each over the rows that took part
+    boxed: bool = False  # whether some cells are intervals, whose losses are no squares
 
     @property
     def sentence(self) -> str:
@@ -71,24 +79,31 @@ class Choice:
         return (
             f"prior='auto' chose {chosen} by predicting the cells of held-out rows "
             f"({self.folds} folds of {self.rows} distinct rows): of {len(self.df)} values of df between "
-            f"{self.df[0]:g} and {self.df[-1]:g}, {why} ({self.error[place]:.3f} sd a cell)."
+            f"{self.df[0]:g} and {self.df[-1]:g}, {why} ({self._error(place)})."
         )
 
+    def _error(self, place: int) -> str:
+        if self.boxed:
+            return f"deviance {self.error[place] ** 2:.3f} a cell"
+        return f"{self.error[place]:.3f} sd a cell"
 
-def choose(model: Model, latent: Latent, weights: np.ndarray | None, ml: Normal | None) -> Choice:
+
+def choose(
+    model: Model, latent: Latent, weights: np.ndarray | None, ml: Normal | None, fallback: Shrink = FALLBACK
+) -> Choice:
     """The ridge for ``latent`` (n, d) with case weights (n,), where ``ml`` is the maximum likelihood estimate.
 
-    Where ``ml`` is None (it does not exist, or is not unique) df = 0 is not on the grid. Raises EMImputeError for a
-    model that is not normal.
+    Where ``ml`` is None (it does not exist, or is not unique) df = 0 is not on the grid, and ``fallback`` is what there
+    would be without a choice. Raises EMImputeError for a model that is not normal.
     """
     units, count = _distinct(latent, weights)
     folds = list(_folds(model, units, count))
     if not folds:
-        prior = FALLBACK if ml is None else None
+        prior = fallback if ml is None else None
         return Choice(prior, np.zeros(0), np.zeros(0), math.nan, 0, len(count), 0)
-    trial = _Trial(folds, len(count), ml)
+    trial = _Trial(folds, len(count), ml, fallback)
     trial.search(4 * float(count.sum()))
-    return trial.verdict(float((count[:, None] * units.observed).sum()))
+    return trial.verdict(float((count[:, None] * units.known).sum()), boxed=units.boxed)
 
 
 def cell_errors(params: Normal, latent: Latent) -> np.ndarray:
@@ -132,49 +147,51 @@ class _Fold:
 class _Trial:
     """The losses met so far. It lives inside :func:`choose`."""
 
-    def __init__(self, folds: list[_Fold], rows: int, ml: Normal | None) -> None:
+    def __init__(self, folds: Sequence[_Fold | BoxFold], rows: int, ml: Normal | None, fallback: Shrink) -> None:
         self.folds, self.rows = folds, rows
         self.losses: dict[float, np.ndarray | None] = {}  # (rows,) by df; None where a fit failed
-        self.home = 0.0 if ml is not None else FALLBACK.df
+        self.home = 0.0 if ml is not None else fallback.df  # what would be without a choice
         self.ml = ml
         self.esteps = 0
 
     def search(self, most: float) -> None:
-        """Try what may matter between 0 and ``most``."""
-        middle = FALLBACK.df
+        """Try what may matter between 0 and ``most``, from a middle outwards."""
+        middle = self.home or FALLBACK.df
+        starts: list[Normal | None] = [None] * len(self.folds)
         if self.ml is not None:
             standard = [_standardised(fold.problem, self.ml) for fold in self.folds]
             plain = self._try(0.0, standard)
-            first = self._try(middle, [start if at is None else at for start, at in zip(standard, plain, strict=True)])
-        else:
-            first = self._try(middle, [None] * len(self.folds))
+            starts = [start if at is None else at for start, at in zip(standard, plain, strict=True)]
+        first = self._try(middle, starts)
         if self._matters(middle):
-            at = first
-            for k in range(1, _LEAST + 1):
-                at = self._try(middle / _FACTOR**k, at)
-        at, df = first, middle * _FACTOR
-        while df <= most and not self._far(df / _FACTOR):
-            at = self._try(df, at)
-            df *= _FACTOR
+            self._walk(middle, first, 1 / _FACTOR, _LEAST)
+        self._walk(middle, first, _FACTOR, most)
 
-    def verdict(self, cells: float) -> Choice:
-        """The df nearest to home whose loss is within a standard error of the least."""
+    def _walk(self, df: float, at: list[Normal | None], factor: float, end: float) -> None:
+        """Go on from ``df`` to the ``end``, or to where the loss is plainly above one met before."""
+        rising = factor > 1
+        while (df * factor <= end if rising else df * factor >= end) and not self._behind(df, rising=rising):
+            df *= factor
+            at = self._try(df, at)
+
+    def verdict(self, cells: float, *, boxed: bool) -> Choice:
+        """On the way from home to the df of least loss the first whose loss is within a standard error of it."""
         dfs = sorted(self.losses)
         totals = np.array([self._total(df) for df in dfs])
-        best = dfs[int(totals.argmin())]
-        near = [df for df in dfs if self._excess(df, best) <= 1.0]
-        home = dfs.index(self.home)
-        df = min(near or [self.home], key=lambda one: abs(dfs.index(one) - home))
+        home, least = dfs.index(self.home), int(totals.argmin())
+        way = dfs[home : least + 1] if home <= least else dfs[least : home + 1][::-1]
+        best = dfs[least]
+        df = next((one for one in way if self._excess(one, best) <= _NEAR), self.home)
         prior = Shrink(df) if df else None
         errors = np.sqrt(totals / cells)
-        return Choice(prior, np.array(dfs), errors, best, len(self.folds), self.rows, self.esteps)
+        return Choice(prior, np.array(dfs), errors, best, len(self.folds), self.rows, self.esteps, boxed)
 
     def _try(self, df: float, starts: Sequence[Normal | None]) -> list[Normal | None]:
         """Fit each fold's problem at ``df``; the estimates, None where there is none."""
         loss: np.ndarray | None = np.zeros(self.rows)
         found = []
         for fold, start in zip(self.folds, starts, strict=True):
-            params = None if loss is None else self._fit(fold.problem, df, start)
+            params: Any = None if loss is None else self._fit(fold.problem, df, start)
             try:
                 if params is None:
                     loss = None
@@ -186,11 +203,12 @@ class _Trial:
         self.losses[df] = loss
         return found
 
-    def _fit(self, problem: MVNProblem, df: float, start: Normal | None) -> Normal | None:
+    def _fit(self, problem: MVNProblem | MixedProblem, df: float, start: Normal | None) -> Normal | None:
         """An estimate good enough to predict by; None where the likelihood is unbounded."""
-        problem = replace(problem, prior=Shrink(df) if df else None)
+        most = _BOX_ESTEPS if isinstance(problem, MixedProblem) else _ESTEPS
+        bound: Any = replace(problem, prior=Shrink(df) if df else None)
         last = None
-        for last in iterates(problem, tol=_TOL, max_iter=_ESTEPS, start=start):
+        for last in iterates(bound, tol=_TOL, max_iter=most, start=start):
             if last.esteps > 1 and last.remaining < _TOL:
                 break  # before the loop's closing check, which costs more than the fit
         if last is None or last.stop is Stop.UNBOUNDED:
@@ -219,26 +237,28 @@ class _Trial:
         plain, ridge = self._total(0.0), self._total(middle)
         return not abs(plain - ridge) <= _NO_MATTER * ridge
 
-    def _far(self, df: float) -> bool:
-        """Whether ``df`` is plainly too large already."""
+    def _behind(self, df: float, *, rising: bool) -> bool:
+        """Whether the best df lies back from ``df``, and that is no chance."""
         best = min(self.losses, key=self._total)
-        return df > best and self._excess(df, best) > _FAR
+        return (best < df if rising else best > df) and self._excess(df, best) > _NEAR
 
 
-def _standardised(problem: MVNProblem, natural: Normal) -> Normal:
+def _standardised(problem: MVNProblem | MixedProblem, natural: Normal) -> Normal:
+    if isinstance(problem, MixedProblem):
+        return standardised(problem, natural)
     scale = problem.scale
     return Normal((natural.mean - problem.centre) / scale, natural.cov / np.outer(scale, scale))
 
 
-def _folds(model: Model, units: Latent, count: np.ndarray) -> Iterator[_Fold]:
+def _folds(model: Model, units: Latent, count: np.ndarray) -> Iterator[_Fold | BoxFold]:
     """Deal the rows; a fold without which a column does not vary is left out.
 
     A row that weighs more than a fold gives every fold its share: as many equal rows would.
     """
-    whole = model.bind(units, count, None)
-    if not isinstance(whole, MVNProblem):
+    whole = _bound(model, units, count)
+    if not isinstance(whole, MVNProblem | MixedProblem):
         raise EMImputeError(f"prior='auto' works with model='mvn', and this one is {model.name!r}.")
-    folds = min(_MORE_FOLDS if len(count) < _FEW else _FOLDS, len(count))
+    folds = min(_MORE_FOLDS if len(count) < _FEW and not units.boxed else _FOLDS, len(count))
     heavy = count > 1.001 * float(count.sum()) / folds  # not by rounding
     of_row = (np.cumsum(~heavy) - 1) % folds
     for k in range(folds):
@@ -249,35 +269,77 @@ def _folds(model: Model, units: Latent, count: np.ndarray) -> Iterator[_Fold]:
         train = np.flatnonzero(left > 0)
         if mine.any() and len(train) > 1 and _varies(units.take(train)):
             test = np.flatnonzero(mine)
-            problem = model.bind(units.take(train), left[train], None)
-            yield _Fold(problem, test, units.take(test), share[test], whole.scale)  # type: ignore[arg-type]
+            problem = _bound(model, units.take(train), left[train])
+            if isinstance(problem, MixedProblem):
+                yield BoxFold.of(problem, test, units.take(test), share[test], whole.scale)
+                continue
+            yield _Fold(problem, test, units.take(test), share[test], whole.scale)
+
+
+def _bound(model: Model, latent: Latent, weights: np.ndarray) -> Any:
+    """The problem without a prior; a normal one unfactored, for that takes another prior."""
+    problem = model.bind(latent, weights, None)
+    return problem.unfactored() if isinstance(problem, FactoredProblem) else problem
 
 
 def _varies(latent: Latent) -> bool:
     """Whether every coordinate takes two values or more."""
     z, seen = latent.points, latent.observed
     high, low = np.where(seen, z, -np.inf).max(axis=0), np.where(seen, z, np.inf).min(axis=0)
+    if latent.boxed:
+        return all(_two_cells(latent, j) for j in range(latent.lower.shape[1]))
     return bool((high > low).all())
+
+
+def _two_cells(latent: Latent, j: int) -> bool:
+    """Whether a coordinate has two different cells or more; those of a cone differ in their frames."""
+    known = latent.known[:, j]
+    turned = next((c.of_row for c in latent.cones if c.span.start <= j < c.span.stop), np.zeros(len(known)))
+    cells = np.stack([latent.lower[known, j], latent.upper[known, j], turned[known]], axis=1)
+    return bool((cells != cells[:1]).any())
 
 
 def _distinct(latent: Latent, weights: np.ndarray | None) -> tuple[Latent, np.ndarray]:
     """The distinct rows that count, with their weights, in an order of their own; a sample where they are many."""
     w = np.ones(len(latent.points)) if weights is None else np.asarray(weights, dtype=float)
-    used = np.flatnonzero((w > 0) & latent.observed.any(axis=1))
+    used = np.flatnonzero((w > 0) & latent.known.any(axis=1))
     latent, w = latent.take(used), w[used]
-    z = _standard(latent.points, latent.observed, w)
-    order = np.lexsort(_marks(z, latent.observed, w))
-    z, w, seen = z[order], w[order], latent.observed[order]
+    seen, most, d = latent.known, _ROWS, latent.points.shape[1]
+    if latent.boxed:
+        most = min(_ROWS, max(int(_WORK[0] / (d * d * (d + 40))), _WORK[1]))
+    z = _standard(_scores(latent) if latent.boxed else latent.points, seen, w)
+    order = np.lexsort(_marks(z, seen, w))
+    z, w, seen = z[order], w[order], seen[order]
     new = np.r_[True, (z[1:] != z[:-1]).any(axis=1) | (seen[1:] != seen[:-1]).any(axis=1)]
     first = np.flatnonzero(new)
     count = np.add.reduceat(w, first)
-    if len(first) > _ROWS:
+    if len(first) > most:
         # Systematic sampling with chances as the weights: every hit is one row of average weight.
         edges, mean = np.cumsum(count), float(count.mean())
-        hits = np.searchsorted(edges, (np.arange(_ROWS) + 0.5) * edges[-1] / _ROWS)
+        hits = np.searchsorted(edges, (np.arange(most) + 0.5) * edges[-1] / most)
         chosen, times = np.unique(hits, return_counts=True)
         first, count = first[chosen], times * mean
     return latent.take(order[first]), count
+
+
+def _scores(latent: Latent) -> np.ndarray:
+    """A number for each cell, (n, d), that equal cells share: the rank of its bounds among those of the column.
+
+    Cells of a cone are told apart by their frame.
+    """
+    scores = np.zeros(latent.lower.shape)
+    turned = np.zeros(latent.lower.shape)
+    for cone in latent.cones:
+        turned[:, cone.span] = cone.of_row[:, np.newaxis]
+    known = latent.known
+    for j in np.flatnonzero(known.any(axis=0)):
+        own = known[:, j]
+        cells = np.stack([latent.lower[own, j], latent.upper[own, j], turned[own, j]], axis=1)
+        if (cells[:, 0] == cells[:, 1]).all():
+            scores[own, j] = cells[:, 0]
+        else:
+            scores[own, j] = np.unique(cells, axis=0, return_inverse=True)[1].reshape(-1)
+    return scores
 
 
 def _standard(points: np.ndarray, seen: np.ndarray, w: np.ndarray) -> np.ndarray:

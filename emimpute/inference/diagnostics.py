@@ -12,7 +12,6 @@ Where I can be had in closed form it is; where that is too much, Lanczos finds t
 
 from __future__ import annotations
 
-import math
 import textwrap
 from dataclasses import dataclass
 from html import escape
@@ -25,20 +24,24 @@ from emimpute._threads import single_threaded
 from emimpute.em.lanczos import lanczos
 from emimpute.em.newton import newton_step, whole_newton_step
 from emimpute.errors import EMImputeError, shown
-from emimpute.models.mvn import MVNProblem, Normal, Statistics
+from emimpute.inference.boxplaces import BoxPlace, standardised
+from emimpute.inference.places import Place, parameters, triangle
+from emimpute.models.factored import FactoredProblem
+from emimpute.models.mixed import MixedProblem
+from emimpute.models.mvn import MVNProblem, Normal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
+    from emimpute.em.lanczos import Ritz
     from emimpute.inference.complete import Law
-    from emimpute.models.mvn import MVNChart
 
 __all__ = ["Diagnostics", "Ran", "diagnose"]
 
 _PARAMETERS = 1900  # of the closed form at most (60 columns; .4 GB, 4 s),
 _COST = 1e11  # and multiplications: some ten seconds
+_BOX_COST = 1e10  # which are slower ones where cells are intervals: some ten seconds, too
+_SETTLED = 1e-3  # residual of the largest fraction, relative to 1 - it, at which Lanczos may end
+_LONG = 30  # after so many E-steps
 _BUDGET = 300  # E-steps that Lanczos may cost, and as many the Newton step
-_APART = 1e-6  # length of a displacement for a directional derivative, where rounding does not ask for more
 _FLAT = 1e-7  # information, relative to the complete data's, that is not told from 0
 _TIED = 1e-6  # fractions that are taken for equal
 _ROUNDING = 1e-12  # fractions that are 0
@@ -63,7 +66,9 @@ class Diagnostics:
         of 'x'``; empty where there is none.
     parameters
         A row for each mean ``("mean", x, "")`` and covariance ``("cov", x, y)`` (lower triangle column by column;
-        variances are ``("cov", x, x)``), and three columns:
+        variances are ``("cov", x, x)``), and for the k-th cut point of an ordered column ``("cut", x, k)``. Such a
+        column has mean 0 and variance 1, in which there is nothing to miss (NaN), and its covariance with another one
+        is their latent correlation. Three columns:
 
         - ``missing_information``: 1 - (squared standard error without gaps) / (squared standard error), NaN where it
           was not computed, 1 where the data do not determine the parameter;
@@ -116,8 +121,9 @@ class Diagnostics:
             for name, value, meaning in self.to_frame().itertuples()
             if value != ""
         ]
-        labels, fractions = _labels(self.parameters), self.parameters["missing_information"].to_numpy()
-        listed = [f"  {fractions[k]:.4f}      {_words(labels, k)}" for k in self._largest()]
+        index: Any = self.parameters.index
+        fractions = self.parameters["missing_information"].to_numpy()
+        listed = [f"  {fractions[k]:.4f}      {_words(index, k)}" for k in self._largest()]
         title = ["Most missing information:"] if listed else []
         wrapped = [textwrap.wrap(x, _WIDTH, subsequent_indent=" " * 14) for x in [*said, *title, *listed, *self.notes]]
         return "\n".join(part for parts in wrapped for part in parts)
@@ -169,45 +175,51 @@ def diagnose(
     other than the normal distribution.
     """
     labels = law.table.coordinates.tolist()
-    index = _index(labels)
     if not labels:
-        return _without(index, ran, "No column has a parameter: there is nothing to estimate.", known=True)
+        return _without(parameters(labels), ran, "No column has a parameter: there is nothing to estimate.", known=True)
     latent = law.table.encode(df, law.table.match(df))
-    problem = law.model.bind(latent, weights, prior)
-    if not isinstance(problem, MVNProblem):
+    problem: Any = law.model.bind(latent, weights, prior)
+    if isinstance(problem, FactoredProblem):
+        problem = problem.unfactored()  # every parameter is to be a coordinate
+    boxed = isinstance(problem, MixedProblem)
+    if not (boxed or isinstance(problem, MVNProblem)):
         msg = f"Diagnostics are known for the model 'mvn', and this fit has the model {law.model.name!r}."
         raise EMImputeError(msg)
+    index = parameters(labels, problem.cuts.column.tolist() if boxed else ())
     scale = problem.scale
-    params = Normal((law.params.mean - problem.centre) / scale, law.params.cov / np.outer(scale, scale))
+    params: Any = (
+        standardised(problem, law.params)
+        if boxed
+        else Normal((law.params.mean - problem.centre) / scale, law.params.cov / np.outer(scale, scale))
+    )
     edge = "The fit ended at the edge of the parameter space, where no information matrix exists."
     if problem.degenerate(params):
         return _without(index, ran, edge, known=False)
-    if problem.patterns.masks.all() and ran.converged:
+    if not boxed and problem.patterns.masks.all() and ran.converged:
         said = "No row with something observed has a gap: the estimate is known in closed form."
         return _without(index, ran, said, known=True)
-    if dense is None:
-        d, patterns = len(scale), len(problem.patterns.masks)
-        dense = len(index) <= _PARAMETERS and 2 * patterns * d**4 + 10 * len(index) ** 3 <= _COST
     try:
-        place = _Place.of(problem, params)
-        return _diagnose(place, _closed_form(place) if dense else _by_lanczos(place), labels, ran)
+        place = BoxPlace.of(problem, params) if boxed else Place.of(problem, params)
+        if dense is None:
+            dense = len(index) <= _PARAMETERS and place.cost <= (_BOX_COST if boxed else _COST)
+        return _diagnose(place, _closed_form(place) if dense else _by_lanczos(place), index, ran)
     except np.linalg.LinAlgError:
         return _without(index, ran, edge, known=False)
 
 
-def _diagnose(place: _Place, found: _Spectrum, labels: Sequence[Any], ran: Ran) -> Diagnostics:
+def _diagnose(place: Place | BoxPlace, found: _Spectrum, index: pd.MultiIndex, ran: Ran) -> Diagnostics:
     tied = found.tied
-    nearby = _cosines(place, found.vectors[:, tied])
+    nearby = place.cosines(found.vectors[:, tied])
     nearest = _most(np.linalg.norm(nearby, axis=1))
     # Among directions with the same information, the one nearest to a parameter.
     mix = nearby[nearest] / np.linalg.norm(nearby[nearest])
     correlation = nearby @ mix
-    fractions = _fractions(found, _cosines(place, found.vectors)) if found.whole and not found.saddle else _NAN
-    coefficients = _coefficients(place, found.vectors[:, tied] @ mix)
+    fractions, how = _all_fractions(place, found, len(index))
+    coefficients = place.coefficients(found.vectors[:, tied] @ mix)
     return Diagnostics(
         rate=found.rate,
-        worst=_words(labels, nearest),
-        parameters=_table(_index(labels), fractions, coefficients, correlation),
+        worst=_words(index, nearest),
+        parameters=_table(index, fractions, coefficients, correlation),
         score=float(np.linalg.norm(place.gradient)),
         definite=found.definite,
         condition=float(found.values[-1] / found.values[0]) if found.definite else float("inf"),
@@ -215,7 +227,7 @@ def _diagnose(place: _Place, found: _Spectrum, labels: Sequence[Any], ran: Ran) 
         n_check=ran.n_check,
         n_iter=ran.n_iter,
         esteps_saved=_plain(place, found, ran.tol) - ran.n_iter if ran.converged and found.definite else _NAN,
-        notes=tuple(_notes(found, ran, float(correlation[nearest]))),
+        notes=(*place.caveats, *how, *_notes(found, ran, float(correlation[nearest]))),
     )
 
 
@@ -225,7 +237,6 @@ def _notes(found: _Spectrum, ran: Ran, nearest: float) -> list[str]:
         "The fit did not converge: all this is said of the point where it stopped.": not ran.converged,
         "The point is no maximum: along the worst linear function the log posterior curves upwards.": found.saddle,
         "Along the worst linear function the log posterior is flat: the data do not determine it.": found.flat.any(),
-        "The information is too large to be formed: fractions of single parameters are not known.": not found.whole,
         f"Lanczos did not settle in {_BUDGET} E-steps: the rate is at least what is said.": not found.settled,
         "No single parameter says much about the worst linear function: see parameters['coefficient'].": nearest
         < _NEAR,
@@ -233,43 +244,21 @@ def _notes(found: _Spectrum, ran: Ran, nearest: float) -> list[str]:
     return [note for note, holds in said.items() if holds]
 
 
-@dataclass(frozen=True, eq=False)
-class _Place:
-    """The point that is looked at, and a chart around it, of p coordinates."""
+def _all_fractions(place: Place | BoxPlace, found: _Spectrum, size: int) -> tuple[Any, list[str]]:
+    """Fraction of missing information of each of ``size`` parameters, if to be had, and what has to be said of it."""
+    if found.whole:
+        return (_NAN if found.saddle else _fractions(place, found)), []
+    if isinstance(place, BoxPlace) and size <= _PARAMETERS:
+        near = _Spectrum(*np.linalg.eigh(place.nearly_whole()), whole=True)
+        if near.definite:
+            return _fractions(place, near), [_APPROXIMATE]
+    return _NAN, ["The information is too large to be formed: fractions of single parameters are not known."]
 
-    problem: MVNProblem
-    params: Normal  # standardised
-    statistics: Statistics
-    chart: MVNChart
-    gradient: np.ndarray  # (p,) at the origin of the chart
-    apart: float  # length of a displacement for a directional derivative
 
-    @classmethod
-    def of(cls, problem: MVNProblem, params: Normal) -> _Place:
-        """The place of standardised parameters. May raise ``numpy.linalg.LinAlgError``."""
-        chart = problem.chart(params)
-        statistics, loglik = problem.expect(params)
-        # A difference of gradients errs by its length, and by rounding over its length.
-        noise = problem.noise(params, loglik + problem.log_prior(params)) / problem.rows
-        gradient = chart.gradient(params, statistics)
-        return cls(problem, params, statistics, chart, gradient, max(_APART, math.sqrt(noise)))
-
-    def beside(self, vector: np.ndarray) -> np.ndarray:
-        """The gradient at ``vector`` (p,): one E-step."""
-        params = self.chart.from_vector(vector)
-        gradient: np.ndarray = self.chart.gradient(params, self.problem.expect(params)[0])
-        return gradient
-
-    def information(self, direction: np.ndarray) -> np.ndarray:
-        """The information per row times ``direction`` (p,): one E-step."""
-        size = self.apart / float(np.linalg.norm(direction))
-        return np.asarray((self.gradient - self.beside(size * direction)) / size)
-
-    def curvature(self, direction: np.ndarray) -> float:
-        """The information per row along a unit ``direction`` (p,), more exactly: two E-steps."""
-        size = math.sqrt(self.apart) / 10  # differences about the middle err by the square of their length
-        slope = self.beside(-size * direction) - self.beside(size * direction)
-        return float(slope @ direction) / (2 * size)
+_APPROXIMATE = (
+    "Fractions of single parameters are approximate: each interval was taken for a measurement with an error of known "
+    "variance."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -305,32 +294,41 @@ class _Spectrum:
         return np.asarray(self.values <= self.values[0] + _TIED)
 
 
-def _closed_form(place: _Place) -> _Spectrum:
-    """Every fraction, from the information in closed form."""
-    values, vectors = np.linalg.eigh(place.problem.information(place.params, place.statistics))
+def _closed_form(place: Place | BoxPlace) -> _Spectrum:
+    """Every fraction, from the whole information."""
+    values, vectors = np.linalg.eigh(place.whole())
     return _Spectrum(values, vectors, whole=True)
 
 
-def _by_lanczos(place: _Place) -> _Spectrum:
+def _by_lanczos(place: Place | BoxPlace) -> _Spectrum:
     """The extreme fractions, from E-steps alone."""
-    ritz = lanczos(lambda v: v - place.information(v), len(place.gradient), _BUDGET)
+    ritz = lanczos(lambda v: v - place.information(v), len(place.gradient), _BUDGET, enough=_told)
     values, vectors = 1 - ritz.values[::-1], ritz.vectors[:, ::-1]
     values[0] = place.curvature(vectors[:, 0])
-    return _Spectrum(values, vectors, whole=False, settled=ritz.settled)
+    return _Spectrum(values, vectors, whole=False, settled=ritz.settled or _told(ritz))
 
 
-def _fractions(found: _Spectrum, cosines: np.ndarray) -> np.ndarray:
-    """Fraction of missing information of each parameter, given its ``cosines`` (p, p) with all directions."""
-    squares, flat = np.square(cosines), found.flat
-    fractions: np.ndarray = 1 - squares[:, ~flat].sum(axis=1) / (squares[:, ~flat] @ (1 / found.values[~flat]))
+def _told(ritz: Ritz) -> bool:
+    """Whether the largest fraction is known as well as anyone asks; its error is of the order of the residual's square.
+
+    Where gaps are scattered at random many fractions lie close together, and to separate them further takes long.
+    """
+    return ritz.products >= _LONG and ritz.residual <= _SETTLED * max(1 - float(ritz.values[-1]), _FLAT)
+
+
+def _fractions(place: Place | BoxPlace, found: _Spectrum) -> np.ndarray:
+    """Fraction of missing information of each parameter, NaN where it is fixed."""
+    squares, flat = np.square(cosines := place.cosines(found.vectors)), found.flat
+    with np.errstate(invalid="ignore"):
+        fractions: np.ndarray = 1 - place.complete(cosines[:, ~flat]) / (squares[:, ~flat] @ (1 / found.values[~flat]))
     fractions[np.abs(fractions) < _ROUNDING] = 0.0
     fractions[squares[:, flat].sum(axis=1) > _PART] = 1.0
     return fractions
 
 
-def _remaining(place: _Place, found: _Spectrum) -> float:
+def _remaining(place: Place | BoxPlace, found: _Spectrum) -> float:
     """Length of the Newton step; directions along which nothing changes are left out, if all are known."""
-    distance, length = place.chart.distance, float(np.linalg.norm(place.gradient))
+    distance, length = place.distance, float(np.linalg.norm(place.gradient))
     if found.saddle or not (found.whole or found.definite):
         return _NAN
     if found.whole:
@@ -348,16 +346,16 @@ def _remaining(place: _Place, found: _Spectrum) -> float:
     return length * distance(newton.step) if newton.settled else _NAN
 
 
-def _plain(place: _Place, found: _Spectrum, tol: float) -> float:
+def _plain(place: Place | BoxPlace, found: _Spectrum, tol: float) -> float:
     """E-steps of plain EM from the default start to ``tol``, were J the same all the way; NaN if that is unknown."""
     try:
-        start = found.vectors.T @ place.chart.to_vector(place.problem.start())
+        start = found.vectors.T @ place.start()
     except np.linalg.LinAlgError:
         return _NAN
     fractions = np.clip(1 - found.values, 0.0, 1.0)
 
     def far(steps: int) -> bool:
-        return place.chart.distance(found.vectors @ (start * fractions**steps)) > tol
+        return place.distance(found.vectors @ (start * fractions**steps)) > tol
 
     enough = 1
     while far(enough):  # ends, for no fraction is above 1 - _FLAT
@@ -369,90 +367,27 @@ def _plain(place: _Place, found: _Spectrum, tol: float) -> float:
     return enough + 1.0  # the last one finds the maximum where it is
 
 
-def _cosines(place: _Place, directions: np.ndarray) -> np.ndarray:
-    """Correlation of each parameter's estimate with that of each of some unit ``directions`` (p, k), without gaps.
-
-    A direction moves the means by La and the covariances by LHLᵀ; these are divided by √n complete-data standard
-    errors. (Under a prior both are shorter in the covariances by the stretch of the chart, which cancels.)
-    """
-    factor, cov = place.chart.factor, place.params.cov
-    d = len(cov)
-    row, column = _triangle(d)
-    means = factor @ directions[:d] / np.sqrt(np.diag(cov))[:, None]
-    moved = factor @ _symmetric(directions[d:].T, d) @ factor.T
-    error = np.sqrt(np.diag(cov)[row] * np.diag(cov)[column] + cov[row, column] ** 2)
-    cosines: np.ndarray = np.concatenate([means, moved[:, row, column].T / error[:, None]])
-    return cosines
-
-
-def _coefficients(place: _Place, direction: np.ndarray) -> np.ndarray:
-    """Coefficients (p,) of the linear function of means and covariances that grows along a unit ``direction`` (p,).
-
-    With a = L⁻¹Δμ and H = L⁻¹ΔΣL⁻ᵀ, its change is a·u + ½ tr(HU), u and U from the direction.
-    """
-    d = len(place.params.mean)
-    row, column = _triangle(d)
-    inverse = np.linalg.inv(place.problem.scale[:, None] * place.chart.factor)
-    of_cov = inverse.T @ (place.chart.stretch * _symmetric(direction[None, d:], d)[0]) @ inverse
-    coefficients = np.concatenate([inverse.T @ direction[:d], of_cov[row, column] / np.where(row == column, 2, 1)])
-    return np.asarray(coefficients * math.sqrt(place.problem.rows))
-
-
-def _symmetric(vectors: np.ndarray, d: int) -> np.ndarray:
-    """Symmetric matrices (k, d, d) from rows (k, d(d+1)/2): their diagonals over √2, and what is above them."""
-    whole = np.zeros((len(vectors), d, d))
-    i, j = np.triu_indices(d, 1)
-    whole[:, i, j] = whole[:, j, i] = vectors[:, d:]
-    whole[:, range(d), range(d)] = math.sqrt(2) * vectors[:, :d]
-    return whole
-
-
-def _triangle(d: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows and columns of the lower triangle, column by column."""
-    column, row = np.triu_indices(d)
-    return row, column
-
-
 def _most(numbers: np.ndarray) -> int:
     """Place of the largest number, of equal ones the first: rounding does not choose among them."""
     return int(np.argmax(numbers >= numbers.max() * (1 - 1e-6)))
 
 
-def _index(labels: Sequence[Any]) -> pd.MultiIndex:
-    """(parameter, column, column2) of the means, and of the covariances' lower triangle column by column."""
-    d = len(labels)
-    row, column = _triangle(d)
-    own = np.empty(d + 1, dtype=object)
-    for place, label in enumerate([*labels, ""]):
-        own[place] = label  # one by one: a tuple is one label
-    names = np.repeat(np.array(["mean", "cov"], dtype=object), [d, len(row)])
-    places = np.concatenate([np.arange(d), row]), np.concatenate([np.full(d, d), column])
-    return pd.MultiIndex.from_arrays([names, *(own[place] for place in places)], names=_NAMES)
-
-
-_NAMES = ["parameter", "column", "column2"]
-
-
-def _labels(parameters: pd.DataFrame) -> list[Any]:
-    """The labels (d,) of the coordinates, from a table of their parameters."""
-    index = parameters.index
-    means = index.get_level_values("parameter") == "mean"
-    return index.get_level_values("column")[means].tolist()
-
-
-def _words(labels: Sequence[Any], k: int) -> str:
+def _words(index: pd.MultiIndex, k: int) -> str:
     """The k-th parameter in words.
 
-    >>> [_words(["x", "y"], k) for k in (0, 3, 4)]
-    ["the mean of 'x'", "the covariance of 'y' with 'x'", "the variance of 'y'"]
+    >>> [_words(parameters(["x", "q"], [1]), k) for k in (0, 3, 4, 5)]
+    ["the mean of 'x'", "the covariance of 'q' with 'x'", "the variance of 'q'", "the cut points of 'q'"]
     """
-    d = len(labels)
-    if k < d:
-        return f"the mean of {shown(labels[k])}"
-    row, column = (int(side[k - d]) for side in _triangle(d))
-    if row == column:
-        return f"the variance of {shown(labels[row])}"
-    return f"the covariance of {shown(labels[row])} with {shown(labels[column])}"
+    names, one, other = (index.get_level_values(level)[k] for level in range(3))
+    if names == "cut":
+        return f"the cut points of {shown(one)}"
+    if names == "mean":
+        return f"the mean of {shown(one)}"
+    d = int((index.get_level_values(0) == "mean").sum())
+    row, column = (int(side[k - d]) for side in triangle(d))
+    if row == column:  # labels may repeat
+        return f"the variance of {shown(one)}"
+    return f"the covariance of {shown(one)} with {shown(other)}"
 
 
 def _table(index: pd.MultiIndex, fractions: Any, coefficient: Any, correlation: Any) -> pd.DataFrame:

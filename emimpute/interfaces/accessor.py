@@ -9,7 +9,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 import pandas as pd
 
-from emimpute import _impute, missingness
+from emimpute import _impute, mechanism, missingness
 
 __all__ = ["EM"]
 
@@ -40,5 +40,10 @@ class EM:
 
     impute = _method(_impute.impute)
     fit = _method(_impute.fit)
+    draw = _method(_impute.draw)
     patterns = _method(missingness.patterns)
     coverage = _method(missingness.coverage)
+    flux = _method(missingness.flux)
+    mcar_test = _method(mechanism.mcar_test)
+    homogeneity_test = _method(mechanism.homogeneity_test)
+    indicator_tests = _method(mechanism.indicator_tests)

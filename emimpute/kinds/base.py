@@ -76,7 +76,7 @@ class Coding(ABC):
 
     @property
     def frames(self) -> np.ndarray:
-        """The frames (m, k, k), invertible, that cells may be bounded in; see :class:`Cells`. By default there are none."""
+        """The frames (m, k, k), invertible, that cells may be bounded in; see :class:`Cells`. By default none."""
         return np.empty((0, self.width, self.width))
 
     @property
@@ -114,8 +114,9 @@ class Coding(ABC):
         """Arrays (r,) ``estimate``, ``sd``, ``low``, ``high`` (95 % interval), on the column's scale, not rounded."""
 
     def probabilities(self, mean: np.ndarray, var: np.ndarray) -> Mapping[Any, np.ndarray] | None:  # noqa: ARG002
-        """For a column of categories, the probability (r,) of each of them, in their order, from mean and variance as in
-        :meth:`expect`; None for a column of another sort.
+        """For a column of categories, the probability (r,) of each, in their order; None for a column of another sort.
+
+        Mean and variance are as in :meth:`expect`.
         """
         return None
 

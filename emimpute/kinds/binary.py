@@ -15,6 +15,7 @@ from emimpute.errors import ColumnError, named, shown
 from emimpute.kinds.base import Kind
 from emimpute.kinds.levels import Levels, holds_booleans, observed_labels
 from emimpute.kinds.ordinal import OrdinalCoding, learned_cuts
+from emimpute.kinds.reading import missing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,4 +69,7 @@ class Binary(Kind):
 def _is_text(column: pd.Series[Any]) -> bool:
     if isinstance(column.dtype, pd.StringDtype) or str(column.dtype) in {"string[pyarrow]", "large_string[pyarrow]"}:
         return True
-    return column.dtype == object and pd.api.types.infer_dtype(column, skipna=True) == "string"
+    if column.dtype != object:
+        return False
+    observed = column.to_numpy()[~missing(column)]  # pandas itself takes NaT for a value among text
+    return pd.api.types.infer_dtype(observed, skipna=False) == "string"

@@ -19,6 +19,7 @@ import pandas as pd
 
 from emimpute.errors import ColumnError, shown
 from emimpute.kinds.numbers import to_numbers
+from emimpute.kinds.reading import read
 from emimpute.kinds.writing import Origin
 
 if TYPE_CHECKING:
@@ -201,8 +202,8 @@ _PAIRS = 1 << 18  # of numbers and brackets compared at a time
 def brackets(lower: pd.Series[Any], upper: pd.Series[Any]) -> pd.Series[Any]:
     """One column of brackets from two of bounds, for kind ``interval``; closed on both sides.
 
-    A missing bound is none: only a lower bound of 60 says "60 or more". Where both are missing the cell is, and where
-    they are equal it is known exactly. Index and name are those of ``lower``.
+    A missing bound is none, and so is -inf below or inf above: only a lower bound of 60 says "60 or more". Where both
+    are missing the cell is, and where they are equal it is known exactly. Index and name are those of ``lower``.
 
     Raises ColumnError where a lower bound is above its upper one (naming the row), where bounds are not numbers, and
     where the two have different indexes.
@@ -215,7 +216,7 @@ def brackets(lower: pd.Series[Any], upper: pd.Series[Any]) -> pd.Series[Any]:
         msg = f"The bounds {shown(lower.name)} and {shown(upper.name)} differ in their index: take them from one frame."
         raise ColumnError(msg)
     zero = Origin(0.0)
-    low, high = to_numbers(lower, zero), to_numbers(upper, zero)
+    low, high = to_numbers(_without(lower, -np.inf), zero), to_numbers(_without(upper, np.inf), zero)
     crossed = np.flatnonzero(low > high)
     if crossed.size:
         i = crossed[0]
@@ -228,3 +229,11 @@ def brackets(lower: pd.Series[Any], upper: pd.Series[Any]) -> pd.Series[Any]:
     low, high = (np.where(np.isnan(bound) & ~gone, end, bound) for bound, end in ((low, -np.inf), (high, np.inf)))
     cells = pd.arrays.IntervalArray.from_arrays(low, high, closed="both")
     return pd.Series(cells, index=lower.index, name=lower.name)
+
+
+def _without(bounds: pd.Series[Any], end: float) -> pd.Series[Any]:
+    """Bounds with a gap where they are the ``end`` of the line."""
+    view = read(bounds)
+    if view is None or view.values.dtype.kind != "f":
+        return bounds
+    return bounds.mask((view.values == end) & ~view.missing)

@@ -22,6 +22,7 @@ import pandas as pd
 from emimpute.errors import ColumnError, EMImputeError, named, shown
 from emimpute.kinds.base import Cells, Coding, Kind
 from emimpute.kinds.levels import Levels, distinct, plain
+from emimpute.kinds.reading import missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -227,4 +228,7 @@ def _log_positive(mean: np.ndarray, cov: np.ndarray) -> np.ndarray:
 def _is_text(column: pd.Series[Any]) -> bool:
     if isinstance(column.dtype, pd.StringDtype) or str(column.dtype) in {"string[pyarrow]", "large_string[pyarrow]"}:
         return True
-    return column.dtype == object and pd.api.types.infer_dtype(column, skipna=True) == "string"
+    if column.dtype != object:
+        return False
+    observed = column.to_numpy()[~missing(column)]  # pandas itself takes NaT for a value among text
+    return pd.api.types.infer_dtype(observed, skipna=False) == "string"

@@ -39,7 +39,9 @@ _NEARLY = 1e-4  # and that intervals do
 _PART = 0.1  # of an eigenvector, squared, that is in coordinates with intervals, where the latter counts
 _SWEEP = 6.0  # what an E-step does besides one inversion of each row's matrix, in units of that
 _FIRST = 6  # EM steps on scores, to start from
+_APART = 0.03  # of each correlation, that a run from the edge begins without
 _START = 0.05  # smallest eigenvalue of the correlation matrix to start with
+_INVERSES = 16  # how much the inverses of inverses of an E-step with intervals add to rounding
 _NOISE = 1e-9  # what one row's log Z jumps by as pairs come to be worth it, and go
 
 
@@ -157,6 +159,14 @@ class MixedProblem:
         cov = self.blocks.fix(correlation * np.outer(unit, unit))
         return CutNormal(np.where(self.coarse, 0.0, params.mean), cov, self.cuts.start)
 
+    def resume(self, params: CutNormal) -> CutNormal:
+        """A start from ``params`` of the same problem under another prior, away from the edge."""
+        found = self.canonical(params)
+        apart = np.zeros_like(found.cov)
+        for span in (*self.blocks.spans, *(slice(j, j + 1) for j in range(len(apart)))):
+            apart[span, span] = found.cov[span, span]
+        return replace(found, cov=(1 - _APART) * found.cov + _APART * apart, raw=None)
+
     def _of_scores(self) -> Normal:
         """Mean and covariance of the cells' scores, after a few steps of EM."""
         d = len(self.centre)
@@ -242,7 +252,8 @@ class MixedProblem:
         """Rounding error of the log posterior, and what comes and goes with the pairs that are corrected."""
         values = np.linalg.eigvalsh(_correlation(params.cov))
         return (
-            float(np.finfo(float).eps) * (64 * abs(logpost) + self.rows * len(values) * float(values[-1] / values[0]))
+            float(np.finfo(float).eps)
+            * (64 * abs(logpost) + _INVERSES * self.rows * len(values) * float(values[-1] / values[0]))
             + _NOISE * self.rows
         )
 

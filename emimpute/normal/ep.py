@@ -29,6 +29,7 @@ from emimpute.normal.truncated import truncated
 __all__ = ["Boxed", "Sites", "boxed"]
 
 _TOL = 3e-9  # mismatch of a tilted moment, in sd of the approximation, at which EP has settled
+_ROUNDED = 8 * np.finfo(float).eps / _TOL  # times a mean, what rounding makes of a mismatch where intervals are narrow
 _SWEEPS = 300
 _ADJOINT = 1e-9  # relative change at which the adjoint has settled
 _TAIL = 20.0  # sd of the cavity beyond which a tail is as good as exponential
@@ -216,7 +217,8 @@ def _sweep(
         m = from_others + var * v
         scale = np.sqrt(cavity)
         z, first, second = truncated((low_t - at) / scale, (high_t - at) / scale)
-        mismatch = np.maximum(np.abs(at + scale * first - m) / np.sqrt(var), np.abs(cavity * second / var - 1)).max(0)
+        mismatch = np.maximum(np.abs(at + scale * first - m) / np.sqrt(var), np.abs(cavity * second / var - 1))
+        mismatch = (mismatch / np.maximum(_ROUNDED * np.abs(m) / np.sqrt(var), 1.0)).max(0)
         done = mismatch < _TOL
         stay = ~done
         if done.any():

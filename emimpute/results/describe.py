@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from emimpute.identification import Finding
     from emimpute.models.priors import Prior
 
-__all__ = ["agreed", "describe", "distance", "not_converged", "refusal"]
+__all__ = ["agreed", "describe", "distance", "engine", "not_converged", "refusal", "unsettled"]
 
 _SETS = 6  # pairs or sets of columns that a sentence lists before it counts the rest
 
@@ -42,7 +42,7 @@ def describe(
         problems.append(Problem(why.problem, (), f"{why.value} {_HELPED.format(helped.df)}", "", IdentificationWarning))
     for name, group in by_name.items():
         sets = tuple(tuple(labels[list(finding.coordinates)]) for finding in group)
-        harms = name == "incompatible" or any(finding.flat or finding.unbounded for finding in group)
+        harms = name == "incompatible" or any(finding.flat or finding.unbounded or finding.edge for finding in group)
         warning = IdentificationWarning if harms and warned else None
         if name in _TOO_FEW:
             sentence = _TOO_FEW[name].format(rows=rows, columns=len(sets[0]))
@@ -62,7 +62,7 @@ def cause(found: Iterable[Finding]) -> Stop:
         return Stop.TOO_FEW_ROWS
     if any(finding.unbounded for finding in found):
         return Stop.UNBOUNDED
-    return Stop.SINGULAR if "incompatible" in names else Stop.FLAT
+    return Stop.SINGULAR if "incompatible" in names or any(finding.edge for finding in found) else Stop.FLAT
 
 
 def agreed(agreement: Agreement, ends: Sequence[Iterate], stop: Stop) -> Problem:
@@ -106,12 +106,39 @@ def distance(remaining: float) -> str:
     return f"estimated {remaining:.1e}" if math.isfinite(remaining) else "unknown"
 
 
+def engine(structure: str, history: Sequence[Iterate], *, closed: bool) -> str:
+    """How a run got where it ended: what of the data's ``structure`` was used, and what climbed.
+
+    ``closed`` says that nothing is missing.
+    """
+    if history[-1].stop is Stop.NOTHING_MISSING:
+        return f"{'nothing missing' if closed else 'monotone patterns'}: closed form."
+    accelerated = any(iterate.accelerated for iterate in history[:-1])
+    climbed = "L-BFGS in the EM metric" if accelerated else "EM"
+    finish = ", Newton finish" if history[-1].stop in _FINISHED else ""
+    return f"{structure}{'; ' if structure else ''}{climbed}{finish}."
+
+
+_FINISHED = {Stop.CONVERGED, Stop.FLAT, Stop.SEVERAL_MAXIMA}  # which the closing Newton step tells
+
+
 def not_converged(stop: Stop, last: Iterate, tol: float) -> Problem:
     """A run that did not end as it should."""
     sentence = f"{stop.value} (E-steps: {last.esteps}; distance: {distance(last.remaining)}; tol: {tol:g}.)"
     return Problem("not converged", (), sentence, _REMEDIES.get(stop, ""), ConvergenceWarning)
 
 
+def unsettled(rows: int, of: int) -> Problem:
+    """Rows in which expectation propagation did not come to rest."""
+    sentence = (
+        f"In {rows} of {of} rows expectation propagation did not settle, so that their share of the log-likelihood and "
+        f"what is filled into them is less exact."
+    )
+    remedy = "Look for columns that nearly determine each other, or pass a stronger prior=."
+    return Problem("intervals not settled", (), sentence, remedy, ConvergenceWarning if rows > _MANY * of else None)
+
+
+_MANY = 0.01  # share of rows from which that is worth a warning
 _HELPED = "So a ridge (prior df {:g}) was used instead of maximum likelihood."
 _REFUSED = "prior=None refuses to go on; prior='fallback' (the default) uses a ridge."
 _REMEDIES = {
@@ -145,6 +172,19 @@ def _sets(sets: Sequence[tuple[Any, ...]]) -> str:
     return "; ".join(named(one) for one in sets)
 
 
+def _associated(sets: Sequence[tuple[Any, ...]]) -> str:
+    """Pairs, and larger sets as what they are."""
+    pairs, larger = [one for one in sets if len(one) == 2], [one for one in sets if len(one) != 2]
+    said = []
+    if pairs:
+        said.append(f"The latent correlation of {_pairs(pairs)} runs to 1 or -1: perfectly associated in these data.")
+    if larger:
+        said.append(
+            f"A combination of latent values loses all variance, as these data are fitted best: {_sets(larger)}."
+        )
+    return " ".join(said)
+
+
 _LEAVE_OUT = "Leave one column of each pair out."
 _WORDS: dict[str, Callable[[Sequence[tuple[Any, ...]]], tuple[str, str]]] = {
     "never observed together": lambda sets: (
@@ -162,7 +202,15 @@ _WORDS: dict[str, Callable[[Sequence[tuple[Any, ...]]], tuple[str, str]]] = {
     ),
     "incompatible": lambda sets: (
         f"Fitted best as if linearly dependent, though no row has them all: {_sets(sets)}.",
-        f"Leave one of these columns out, or collect rows that have {'both' if len(sets[0]) == 2 else 'all of them'}.",
+        f"Leave one of these columns out, or collect rows that have {'both' if len(sets[0]) == 2 else 'all of them'}."
+        if len(sets) == 1
+        else "There are too many gaps for so many columns: let the data choose a ridge (prior='auto'), or use fewer.",
+    ),
+    "perfectly associated": lambda sets: (
+        _associated(sets),
+        "Leave one column of each pair out, or collect rows that tell them apart."
+        if all(len(one) == 2 for one in sets)
+        else "Leave one of these columns out, merge rare categories, or let the data choose a ridge (prior='auto').",
     ),
     "undetermined": lambda sets: (
         f"The likelihood does not change with these covariances (or variances): {_sets(sets)}.",

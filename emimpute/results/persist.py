@@ -23,10 +23,12 @@ from emimpute.kinds import registry
 from emimpute.models import priors
 from emimpute.models import registry as models
 from emimpute.results.problems import Problem
+from emimpute.results.starts import Start
+from emimpute.results.trace import Step
 from emimpute.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from emimpute.results.fit import Fit
 
@@ -55,8 +57,10 @@ def dump(fit: Fit) -> str:
         "prior": priors.to_json(fit.prior),
         "stop": fit.stop.name,
         "findings": [_problem(p) for p in fit.findings],
-        "trace": {name: _plain(fit.history[name].tolist()) for name in fit.history},
+        "trace": _columns(fit.history, Step._fields),
+        "starts": _columns([_start(run) for run in fit.runs], Start._fields),
         "gaps": list(fit.gaps),
+        "engine": fit.engine,
         **{name: _plain(getattr(fit, name)) for name in _NUMBERS},
     }
     return json.dumps(document, allow_nan=False, ensure_ascii=False)
@@ -119,11 +123,28 @@ def _fit(document: Mapping[str, Any]) -> Fit:
         law=Law(table, model, params),
         stop=Stop[document["stop"]],
         prior=priors.from_json(document["prior"]),
-        history=pd.DataFrame({k: _unplain(v) for k, v in document["trace"].items()}).rename_axis("iterate"),
+        history=tuple(Step(**row) for row in _rows(document["trace"])),
+        runs=tuple(Start(**{**row, "stop": Stop[row["stop"]]}) for row in _rows(document["starts"])),
         findings=tuple(_unproblem(p) for p in document["findings"]),
         gaps=tuple(document["gaps"]),
+        engine=str(document["engine"]),
         **{name: _unplain(document[name]) for name in _NUMBERS},
     )
+
+
+def _columns(rows: Sequence[Any], fields: Sequence[str]) -> dict[str, list[Any]]:
+    """A table as JSON has it, by column: so names are not repeated in each row."""
+    return {name: [_plain(row[place]) for row in rows] for place, name in enumerate(fields)}
+
+
+def _rows(columns: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
+    """The rows of such a table; ValueError for columns of different lengths."""
+    values = zip(*map(_unplain, columns.values()), strict=True)
+    return [dict(zip(columns, row, strict=True)) for row in values]
+
+
+def _start(run: Start) -> tuple[Any, ...]:
+    return tuple(value.name if isinstance(value, Stop) else value for value in run)
 
 
 def _plain(value: Any) -> Any:

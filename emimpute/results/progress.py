@@ -103,7 +103,7 @@ class _Log:
         if iterate.stop is None and now - self._told < _EVERY:
             return
         self._told = now
-        ahead = "unknown" if math.isnan(left) else f"about {math.ceil(left)}"
+        ahead = "unknown" if math.isnan(left) else "0" if iterate.stop is not None else f"about {math.ceil(left)}"
         LOG.info("%s: E-steps=%d left=%s distance=%.1e", run, iterate.esteps, ahead, iterate.remaining)
 
 

@@ -13,6 +13,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from emimpute.errors import phrase
+from emimpute.inference.complete import levels
 from emimpute.results.describe import distance
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ _PROBLEMS = 6  # problems that are told in full
 _WIDTH = 100  # characters of a line of text
 _LABEL = 40  # characters of a label
 _HEADER = ("column", "kind", "missing", "share", "mean", "sd")
+_TWO = 2  # levels, above which their number is told
 _TEXT_CELLS = 2  # the first cells of a row are words, the others numbers
 _TITLES = {"mvn": "Multivariate normal EM"}
 _STYLE = (
@@ -114,6 +116,8 @@ def _facts(fit: Fit) -> list[tuple[str, str]]:
         ),
         ("Log-likelihood", f"{fit.loglik:.6f}"),
     ]
+    if fit.engine:
+        facts.insert(1, ("Engine", fit.engine))
     if fit.nobs != fit.rows:
         facts.insert(0, ("Observations", f"{fit.nobs:g} (rows with something observed, times their weights)"))
     if fit.prior is not None:
@@ -135,15 +139,16 @@ def _convergence(known: Diagnostics) -> list[tuple[str, str]]:
 
 
 def _rows(fit: Fit) -> list[tuple[str, ...]]:
-    """One row for each column: label, kind, missing cells and their share, and for one coordinate its mean and sd."""
-    means, variances = fit.mean.to_numpy(), fit.law.params.cov.diagonal()
+    """One row for each column: label, kind, missing cells and their share, and what its kind says of mean and sd."""
+    mean, cov = fit.law.params.mean, fit.law.params.cov
     place = 0
     rows: list[tuple[str, ...]] = []
-    for label, coding, gaps in zip(fit.law.table.labels, fit.law.table.codings, fit.gaps, strict=True):
-        single = coding.width == 1
-        mean, sd = (f"{means[place]:.6g}", f"{variances[place] ** 0.5:.6g}") if single else ("", "")
+    table = fit.law.table
+    for label, coding, gaps, count in zip(table.labels, table.codings, fit.gaps, levels(fit.law), strict=True):
+        own = slice(place, place + coding.width)
         share = f"{gaps / fit.rows:.1%}" if fit.rows else ""
-        rows.append((_one_line(str(label)), coding.kind, str(gaps), share, mean, sd))
+        kind = coding.kind if (count or 0) <= _TWO else f"{coding.kind}, {count} levels"
+        rows.append((_one_line(str(label)), kind, str(gaps), share, *coding.printed(mean[own], cov[own, own])))
         place += coding.width
     return rows
 

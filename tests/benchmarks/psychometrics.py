@@ -82,9 +82,9 @@ def main() -> None:
     print(f"n = {asked.rows}, {asked.replications} replications, {np.mean(missing):.1%} of the items missing")
     print("| | coverage | se / sd |")
     print("|---|---|---|")
-    for name in covered:
+    for name, hits in covered.items():
         ratio = np.mean(errors[name], axis=0) / np.std(values[name], axis=0)
-        print(f"| {name} | {np.mean(covered[name]):.3f} | {np.min(ratio):.3f} to {np.max(ratio):.3f} |")
+        print(f"| {name} | {np.mean(hits):.3f} | {np.min(ratio):.3f} to {np.max(ratio):.3f} |")
     print(f"The test of fit rejects two factors, which are right, at 5 %: {np.mean(rejected):.3f}")
 
 

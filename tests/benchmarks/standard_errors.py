@@ -1,8 +1,8 @@
 """How often the 95 % intervals of ``fit.params`` cover the truth, for numbers alone and for ordered and binary columns.
 
 Run with ``python tests/benchmarks/standard_errors.py [TABLES]``. Tables of 300 rows and three columns, latent
-correlations of .5; the second and the third column lose cells by the first one's values, an eighth to a half of them
-(missing at random). "mixed" has three ordered answers and a yes or no in these two. Both kinds of standard errors are
+correlations of .5; the second and the third column lose a quarter of their cells, by the first one's values (missing at
+random). "mixed" has three ordered answers and a yes or no in these two. Both kinds of standard errors are
 shown; the Monte-Carlo error of a share is .01 with 500 tables. ``QUICK=1`` makes 40.
 """
 

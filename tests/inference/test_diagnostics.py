@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import references
-from tables import distance, latent
+from tables import distance, joint, latent
 
 import emimpute
 from emimpute.em import Stop
@@ -101,7 +101,7 @@ def test_lanczos_takes_few_e_steps(monkeypatch):
     """On that example, in the dozens, and not the thousands that EM would take."""
     taken = []
     settle = diagnostics.lanczos
-    monkeypatch.setattr(diagnostics, "lanczos", lambda *args: taken.append(settle(*args)) or taken[-1])
+    monkeypatch.setattr(diagnostics, "lanczos", lambda *a, **k: taken.append(settle(*a, **k)) or taken[-1])
     both(fitted("flas", 0.5))
     assert taken[0].settled
     assert taken[0].products <= 20
@@ -112,7 +112,7 @@ def test_plain_em_has_the_rate(name, prior):
     """Its steps near the fixed point shrink by the rate, with a prior (in both forms) and without."""
     fit = fitted(name, prior)
     x = fit.data[list(fit.cov)].to_numpy(float)
-    problem = MVN().bind(latent(x), None, fit.prior)
+    problem = joint(latent(x), None, fit.prior)
     at = Normal(
         (fit.mean.to_numpy() - problem.centre) / problem.scale, fit.cov / np.outer(problem.scale, problem.scale)
     )
@@ -132,7 +132,7 @@ def test_plain_em_has_the_rate(name, prior):
 def test_plain_em_takes_about_as_long_as_told(name):
     """E-steps from the default start until within tol of the maximum, predicted to 15 % and 3."""
     fit = fitted(name)
-    problem = MVN().bind(latent(fit.data.to_numpy(float)))
+    problem = joint(latent(fit.data.to_numpy(float)))
     scale = problem.scale
     goal = Normal((fit.mean.to_numpy() - problem.centre) / scale, fit.cov.to_numpy() / np.outer(scale, scale))
     params, esteps = problem.start(), 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import signal
@@ -15,8 +16,11 @@ import pandas as pd
 import pytest
 
 import emimpute
-from emimpute.interfaces import cli, files
-from emimpute.interfaces.cli import main
+from emimpute.em import Stop
+from emimpute.interfaces import files
+from emimpute.interfaces.cli import imputing, main, speech, words
+from emimpute.interfaces.cli.speech import in_our_words
+from emimpute.results import describe, problems
 
 SOURCE = """\
 id,age,income,wave,when,code
@@ -80,11 +84,21 @@ def test_the_gaps_are_filled_and_nothing_else_is_touched(capsys):
 @pytest.mark.usefixtures("here")
 def test_columns_left_alone_are_a_warning_in_one_line(capsys):
     """Without the file and line that Python would put before it."""
-    assert main(["impute", "in.csv", "-o", "out.csv", "--quiet"]) == 0
+    assert main(["impute", "in.csv", "-o", "out.csv", "--prior", "ridge", "--quiet"]) == 0
     out, err = capsys.readouterr()
     assert out == ""
-    assert re.fullmatch(r"warning: .*'when' and 'code'.*\n", err)
+    assert re.fullmatch(r"warning: .*'when' \(text, 7 distinct values\).*\(--kinds when=nominal .*\n", err)
     assert ".py" not in err
+
+
+@pytest.mark.usefixtures("here")
+def test_answers_are_filled_with_answers():
+    """Text of a few sorts: each gap gets one of them, to the letter, and the other fields stay."""
+    assert main(["impute", "in.csv", "-o", "out.csv", "--prior", "ridge", "--fill", "code", "--quiet"]) == 0
+    old, new = ([line.rsplit(",", 1) for line in text.splitlines()] for text in (SOURCE, Path("out.csv").read_text()))
+    assert [rest for rest, _ in new] == [rest for rest, _ in old]
+    for (_, before), (_, after) in zip(old, new, strict=True):
+        assert after == before if before not in {"NA", ""} else after in {"DE", "FR", "007"}
 
 
 @pytest.mark.usefixtures("here")
@@ -97,7 +111,7 @@ def test_options_reach_the_model(capsys):
         return frame
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cli, "impute", spy)
+        patch.setattr(imputing, "impute", spy)
         words = ["--fill", 'age,"income"', "--fill", "wave", "--kinds", "age=real,income=real", "--kinds", "wave=real"]
         more = [
             "--prior",
@@ -112,6 +126,7 @@ def test_options_reach_the_model(capsys):
             "3",
             "--rng",
             "5",
+            "--progress",
         ]
         assert main(["impute", "in.csv", "-o", "out.csv", *COLUMNS, *words, *more]) == 0
         seen.pop("report")
@@ -125,6 +140,7 @@ def test_options_reach_the_model(capsys):
             "max_iter": 7,
             "starts": 3,
             "rng": 5,
+            "progress": True,
         }
         for word, prior in {"none": None, "ridge": "ridge", "fallback": "fallback"}.items():
             assert main(["impute", "in.csv", "-o", "out.csv", "--force", "--prior", word]) == 0
@@ -146,9 +162,9 @@ def test_labels_that_are_no_text():
     """A typed file may label its columns by numbers; a word on the command line means the label that reads so."""
     df = pd.DataFrame({"a": [1.0, 2, 3, 4], "b": [1.1, np.nan, 3.2, 3.9]})
     df.columns = pd.Index([1, 2])
-    assert cli._labels(df, ["2"], "--fill") == [2]
+    assert imputing.labels(df, ["2"], "--fill") == [2]
     with pytest.raises(emimpute.EMImputeError, match="--fill: There is no column '3'"):
-        cli._labels(df, ["3"], "--fill")
+        imputing.labels(df, ["3"], "--fill")
 
 
 @pytest.mark.usefixtures("here")
@@ -231,8 +247,70 @@ def test_nothing_to_fill(capsys):
 def test_no_convergence_is_a_warning(capsys):
     """The best estimate was used, the file is there, and the exit code is 0."""
     assert main(["impute", "in.csv", "-o", "out.csv", "--max-iter", "1", *COLUMNS]) == 0
-    assert re.search("^warning: .*1", capsys.readouterr().err)
+    said = capsys.readouterr()
+    assert re.search("^warning: EM stopped at --max-iter .*1", said.err)
+    assert "Raise --max-iter, and see the trace in --report fit.json. For more, add --report fit.json." in said.err
+    assert "see fit." not in said.out
     assert Path("out.csv").exists()
+
+
+# Every sentence of the package that names an argument or an attribute, whoever says it.
+@pytest.mark.parametrize(
+    ("said", "ours"),
+    [
+        (problems._MORE, "For more, add --report fit.json."),
+        (describe._REFUSED, "--prior none refuses to go on; --prior fallback (the default) uses a ridge."),
+        *[(said, None) for said in describe._REMEDIES.values()],
+        *[(stop.value, None) for stop in Stop],
+        ("Use fewer columns, or choose a stronger prior=.", "Use fewer columns, or choose a stronger --prior."),
+        ("... and 3 more columns: see fit.mean, fit.kinds", "... and 3 more columns: see --report fit.json"),
+        ("Also: 'thin pair'. See fit.problems.", "Also: 'thin pair'. See the problems in --report fit.json."),
+        ("drop them, or say with fill= which columns", "drop them, or say with --fill which columns"),
+        ("<li>Use prior=&#x27;fallback&#x27;.</li>", "<li>Use --prior fallback.</li>"),
+        ("a column named 'tol' of max_iter", "a column named 'tol' of max_iter"),
+    ],
+)
+def test_messages_speak_of_options(said, ours):
+    """And not of what only Python has."""
+    heard = in_our_words(said)
+    assert ours in {None, heard}
+    assert not re.search(r"\bfit\.(?!json|txt)|\w=(?!$)|report=", heard)
+
+
+@pytest.mark.usefixtures("here")
+def test_refusals_and_reports_speak_of_options(capsys):
+    table = pd.DataFrame({f"c{i}": np.random.default_rng(i).normal(size=60).round(3) for i in range(25)})
+    table.iloc[3, 0] = np.nan
+    table.to_csv("wide.csv", index=False)
+    assert main(["impute", "wide.csv", "-o", "done.csv", "--report", "r.txt"]) == 0
+    assert "and 5 more columns: see --report fit.json" in capsys.readouterr().out
+    assert "and 5 more columns: see --report fit.json" in Path("r.txt").read_text(encoding="utf-8")
+    table.assign(twice=2 * table["c0"]).to_csv("twice.csv", index=False)
+    said = refused(capsys, "impute", "twice.csv", "-o", "out.csv", "--prior", "none")
+    assert refused(capsys, "impute", "in.csv", "-o", "out.csv", "--kinds", "when=real") == (
+        "emimpute: Column 'when' (dtype str) does not hold numbers: leave it out, or give a parquet file if these are "
+        "dates, which in a text file are text."
+    ).replace("str", str(files.read(Path("in.csv")).frame["when"].dtype))
+    assert said.endswith("--prior none refuses to go on; --prior fallback (the default) uses a ridge.")
+
+
+@pytest.mark.parametrize("bar", [True, False])
+@pytest.mark.usefixtures("here")
+def test_progress_is_on_stderr(capsys, monkeypatch, bar):
+    """A bar with tqdm, else the lines of the log; stdout holds the table alone, and the log is as before."""
+    if bar:
+        pytest.importorskip("tqdm")
+    else:
+        monkeypatch.setattr(speech, "find_spec", lambda _: None)
+        monkeypatch.setitem(sys.modules, "tqdm.auto", None)
+    log = logging.getLogger("emimpute")
+    before = log.level, list(log.handlers)
+    assert main(["impute", "in.csv", "-o", "-", "--progress", "--quiet", *COLUMNS]) == 0
+    out, err = capsys.readouterr()
+    assert "E-steps" in err
+    assert ("left=0" in err) is not bar
+    assert "E-steps" not in out
+    assert (log.level, log.handlers) == before
 
 
 def test_the_delimiter_of_the_output(here):
@@ -414,20 +492,21 @@ def test_killed_half_way_the_old_output_is_intact(number, code):
 @pytest.mark.usefixtures("here")
 def test_describe(capsys):
     """What is missing, column by column, in which patterns, and which columns never meet."""
-    Path("d.csv").write_text("a,b,c,word,empty\n1,,3,x,\n2,,,y,\n3,1.5,,,\n4,2.5,,z,\n1,,7,x,\n")
+    Path("d.csv").write_text("a,b,c,word,name,empty\n1,,3,x,u,\n2,,,x,v,\n3,1.5,,,w,\n4,2.5,,y,k,\n1,,7,x,m,\n")
     assert main(["describe", "d.csv"]) == 0
     out, err = capsys.readouterr()
     assert err == ""
-    word = str(files.read(Path("d.csv")).frame.word.dtype)
+    text = str(files.read(Path("d.csv")).frame.word.dtype)
     assert out.splitlines() == [
-        "d.csv: 5 rows, 5 columns",
-        "12 of 25 cells missing (48.0 %), 0 rows complete",
+        "d.csv: 5 rows, 6 columns",
+        "12 of 30 cells missing (40.0 %), 0 rows complete",
         "",
         f"column  {'dtype':7}  missing      %  kind",
         "a       int64          0    0.0  real",
         "b       float64        3   60.0  real",
         "c       Int64          3   60.0  real",
-        f"word    {word:7}        1   20.0  left alone",
+        f"word    {text:7}        1   20.0  binary",
+        f"name    {text:7}        0    0.0  left alone (text)",
         "empty   float64        5  100.0  left alone (empty)",
         "",
         "patterns of missing cells: 4",
@@ -484,10 +563,10 @@ def test_help_and_version(capsys, argv, shows):
 
 def test_the_examples_of_the_help_are_understood():
     """Every command line in it parses."""
-    lines = re.findall(r"^  emimpute (.+?)(?: \|.*)?$", cli.IMPUTE + cli.DESCRIBE, flags=re.MULTILINE)
+    lines = re.findall(r"^  emimpute (.+?)(?: \|.*)?$", words.IMPUTE + words.DESCRIBE, flags=re.MULTILINE)
     assert len(lines) >= 4
     for line in lines:
-        assert cli._parser().parse_args(line.split()).run
+        assert words.parser().parse_args(line.split()).run
 
 
 @pytest.mark.usefixtures("here")

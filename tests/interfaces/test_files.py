@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from emimpute.interfaces import files
 from emimpute.interfaces.files import MISSING, Format, Reading, TableError
+from emimpute.interfaces.files.fields import unquoted
 
 pytest.importorskip("pyarrow")
 import pyarrow as pa
@@ -302,7 +303,7 @@ def test_any_table_is_parted_as_it_was_joined(tmp_path, rows, sep, end, quote):
     ).writerows(rows)
     table = read(tmp_path, target.getvalue(), sep=sep, index=None)
     kept = [row for row in table.records if len(row) > 1 or row[0].strip()]
-    assert [[files._unquoted(field) for field in row] for row in kept] == rows
+    assert [[unquoted(field) for field in row] for row in kept] == rows
     assert text(table, table.frame, sep) == target.getvalue()
 
 

@@ -582,6 +582,6 @@ def test_a_declared_category_that_nobody_chose():
     other = fit(table(real(z[:, 0]), ordinal(codes)))[1]
     codes[codes == 2] = 3
     _, _, params = told(table(real(z[:, 0]), ordinal(codes, np.array([-0.5, 0.5, 0.6]))), max_iter=200)
-    assert correlations(params.cov)[0, 1] == pytest.approx(correlations(other.cov)[0, 1], abs=1e-3)
-    assert params.cuts[0] == pytest.approx(other.cuts[0], abs=1e-3)
+    assert correlations(params.cov)[0, 1] == pytest.approx(correlations(other.cov)[0, 1], abs=1e-2)
+    assert params.cuts[0] == pytest.approx(other.cuts[0], abs=1e-2)
     assert params.cuts[1] < params.cuts[2] < params.cuts[1] + 1e-2

@@ -45,6 +45,7 @@ def same(fit, again):
         np.testing.assert_array_equal(getattr(again, name), getattr(fit, name))
     pd.testing.assert_frame_equal(again.trace, fit.trace, check_exact=True)
     pd.testing.assert_frame_equal(again.problems, fit.problems)
+    pd.testing.assert_frame_equal(again.starts, fit.starts, check_exact=True)
     assert again.summary() == fit.summary()
     assert again._repr_html_() == fit._repr_html_()
 
@@ -132,8 +133,9 @@ def test_other_labels_are_refused(label):
 def test_numbers_that_json_has_not():
     """Infinities and NaN in a trace, which is where they occur."""
     fit = fitted(numbers(), max_iter=2)
-    trace = fit.trace.assign(step=[np.inf, -np.inf, *fit.trace["step"][2:]], rate=np.nan)
-    fit = replace(fit, history=trace, logpost=float("-inf"))
+    first, second, *rest = (step._replace(rate=np.nan) for step in fit.history)
+    history = (first._replace(step=np.inf), second._replace(step=-np.inf), *rest)
+    fit = replace(fit, history=history, logpost=float("-inf"))
     text = fit.to_json()
     assert "NaN" not in text
     assert "Infinity" not in text
@@ -165,7 +167,7 @@ def test_findings_come_back_with_their_warnings():
 def mixed():
     """A column of each family of dtypes."""
     rng = np.random.default_rng(1)
-    n = 30
+    n = 90
     gaps = rng.random((n, 7)) < 0.2
     df = pd.DataFrame(
         {
@@ -212,7 +214,7 @@ def test_no_row_is_written():
     df = df.mask(rng.random((30, 3)) < 0.1).assign(note=[f"secret-{i}" for i in range(30)])
     df.attrs["origin"] = "clinic"
     text = df.em.fit().to_json()
-    for word in ("person-", "secret-", "note", "clinic"):
+    for word in ("person-", "secret-", "clinic"):
         assert word not in text
     cells = [str(cell) for cell in df[list("abc")].stack().dropna()]  # noqa: PD013 (a list of cells is meant)
     assert len(cells) > 75

@@ -19,7 +19,7 @@ from emimpute.kinds.real import RealCoding
 from emimpute.models.mvn import MVN, Normal
 from emimpute.models.priors import Shrink
 from emimpute.results.problems import Problem
-from emimpute.results.trace import COLUMNS
+from emimpute.results.trace import Step
 from emimpute.table import Table
 
 LINES, WIDTH = 50, 100  # of one screen
@@ -30,7 +30,7 @@ def small():
     labels = pd.Index(["age", "pay", "one"])
     codings = [RealCoding(Origin(40.0)), RealCoding(Origin(1000)), ConstantCoding(Origin(1.0))]
     params = Normal(np.array([2.5, -100.0]), np.array([[4.0, 1.0], [1.0, 2500.0]]))
-    trace = pd.DataFrame([[-9.5, -9.5, 0.1, 1.5e-8, 0.3, 12, False]], columns=COLUMNS)
+    history = (Step(-9.5, -9.5, 0.1, 1.5e-8, 0.3, 12, accelerated=False),)
     return emimpute.Fit(
         law=Law(Table.of(labels, range(3), codings), MVN(), params),
         nobs=200,
@@ -41,7 +41,8 @@ def small():
         stop=Stop.CONVERGED,
         prior=None,
         tol=1e-6,
-        history=trace,
+        history=history,
+        engine="2 complete columns factored out; EM, Newton finish.",
         findings=(),
         gaps=(20, 5, 0),
         rows=200,
@@ -51,6 +52,7 @@ def small():
 GOLDEN = """\
 Multivariate normal EM: 200 rows, 3 columns, 25 cells missing (4.2%)
 Stop:           EM converged: the estimated distance to the maximum is below tol.
+Engine:         2 complete columns factored out; EM, Newton finish.
 E-steps:        12, and 4 for closing checks
 Remaining:      estimated 1.5e-08 before the last step (tol 1e-06; sd and correlation units)
 Log-likelihood: -9.500000
@@ -58,12 +60,13 @@ Log-likelihood: -9.500000
 column  kind      missing  share  mean  sd
 age     real           20  10.0%  42.5   2
 pay     real            5   2.5%   900  50
-one     constant        0   0.0%"""
+one     constant        0   0.0%     1"""
 
 GOLDEN_PROBLEMS = """\
 Multivariate normal EM: 200 rows, 3 columns, 25 cells missing (4.2%)
 Observations:   180.5 (rows with something observed, times their weights)
 Stop:           EM stopped at max_iter before its estimated distance to the maximum fell below tol.
+Engine:         2 complete columns factored out; EM, Newton finish.
 E-steps:        12, and 4 for closing checks
 Remaining:      estimated 1.5e-08 before the last step (tol 1e-06; sd and correlation units)
 Log-likelihood: -9.500000
@@ -73,7 +76,7 @@ Prior:          Shrink(df=0.5)
 column  kind      missing  share  mean  sd
 age     real           20  10.0%  42.5   2
 pay     real            5   2.5%   900  50
-one     constant        0   0.0%
+one     constant        0   0.0%     1
 
 Long long long long long long long long long long long long long long long long long long long long
 long. Do this.
@@ -99,6 +102,7 @@ GOLDEN_HTML = (
     "<div><p><b>Multivariate normal EM: 200 rows, 3 columns, 25 cells missing (4.2%)</b></p>"
     "<table>"
     "<tr><th>Stop</th><td>EM converged: the estimated distance to the maximum is below tol.</td></tr>"
+    "<tr><th>Engine</th><td>2 complete columns factored out; EM, Newton finish.</td></tr>"
     "<tr><th>E-steps</th><td>12, and 4 for closing checks</td></tr>"
     "<tr><th>Remaining</th>"
     "<td>estimated 1.5e-08 before the last step (tol 1e-06; sd and correlation units)</td></tr>"
@@ -111,7 +115,7 @@ GOLDEN_HTML = (
     '<tr><td>pay</td><td>real</td><td class="number">5</td><td class="number">2.5%</td>'
     '<td class="number">900</td><td class="number">50</td></tr>'
     '<tr><td>one</td><td>constant</td><td class="number">0</td><td class="number">0.0%</td>'
-    '<td class="number"></td><td class="number"></td></tr>'
+    '<td class="number">1</td><td class="number"></td></tr>'
     "</tbody></table></div>"
 )
 
@@ -151,7 +155,7 @@ def test_one_screen(columns):
 
 def test_an_unknown_distance():
     fit = small()
-    fit = replace(fit, history=fit.trace.assign(remaining=np.inf))
+    fit = replace(fit, history=(fit.history[-1]._replace(remaining=np.inf),))
     assert "Remaining:      unknown before the last step (tol 1e-06" in fit.summary()
 
 

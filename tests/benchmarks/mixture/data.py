@@ -151,8 +151,9 @@ def mixed(seed: int, n: int = 2000) -> Sample:
 def nominal(seed: int, n: int = 2000, levels: tuple[int, ...] = (3, 4, 5, 6), *, logit: bool = False) -> Sample:
     """Three covariates, an ordered answer, and unordered ones of so many ``levels``.
 
-    Utilities are linear in a normal vector, with independent errors: normal as the kind's model has them, or those of a
-    multinomial logit (Gumbel), which it has not; the truth is that of the former.
+    Utilities are linear in a normal vector, with independent errors: normal, or those of a multinomial logit (Gumbel).
+    The kind's own model is neither: it has the utilities themselves independent, not their errors. The truth is that of
+    the former.
     """
     rng = np.random.default_rng(seed)
     cov = 0.6 * correlation(4, rng) + 0.4 * np.eye(4)
