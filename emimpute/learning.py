@@ -132,7 +132,7 @@ def learn(
     if run.chosen is not None:
         findings.append(Problem("ridge chosen", (), run.chosen.sentence, ""))
     if not stop.success and stop is not Stop.SEVERAL_MAXIMA:
-        findings.insert(0, not_converged(stop, run.last, how.tol))
+        findings.insert(0, not_converged(stop, run.last, how.tol, coarse=latent.boxed))
     if stop is Stop.STALLED:
         findings += _nearly_dependent(run, sample, how)
     learned = Fit(
@@ -215,7 +215,7 @@ def _maximize(sample: _Sample, found: list[Finding], how: Settings, watch: Watch
     run = _run(sample, ridge, how, watch, spent)
     lost = run.last.stop in {Stop.SINGULAR, Stop.UNBOUNDED}
     if ridge == priors.PIN and (lost or (run.last.stop is Stop.STALLED and run.last.remaining > _FAR_OFF)):
-        run = _run(sample, priors.FALLBACK, how, watch, run)  # what intervals leave open besides, a pin does not hold
+        run = _run(sample, priors.COARSE, how, watch, run)  # what intervals leave open besides, a pin does not hold
     return run, found
 
 
@@ -236,7 +236,7 @@ def _ridge(sample: _Sample, found: list[Finding]) -> priors.Shrink:
     Exact dependencies, each seen in more than twice as many rows as it has columns, need one only to keep Σ regular,
     and the weaker it is the better the filled cells keep to them. Where rows are too few for their columns a weak one
     overfits badly, and one that weighs as many rows as there are columns does well (measured: docs/how-it-works.md).
-    Anything else gets the weak one.
+    Intervals whose maximum lies at the edge get one of two rows, anything else the weak one.
     """
     harmful = [f for f in found if f.flat or f.unbounded or f.edge]
     known = sample.latent.known
@@ -246,7 +246,9 @@ def _ridge(sample: _Sample, found: list[Finding]) -> priors.Shrink:
     few = {"fewer rows than columns", "too few rows together"}
     if any(f.name in few for f in harmful):
         return priors.Shrink(float(len(sample.labels)))
-    return priors.PIN if exact and len(exact) == len(harmful) and all(borne_out) else priors.FALLBACK
+    if exact and len(exact) == len(harmful) and all(borne_out):
+        return priors.PIN
+    return priors.COARSE if sample.latent.boxed and any(f.edge for f in harmful) else priors.FALLBACK
 
 
 def _ridged(
@@ -372,6 +374,6 @@ _DECIDES = "The ridge alone decides on that."
 _FAR_OFF = 1e-3  # distance at which a run has stalled for other reasons than rounding
 _FAR = 1e140  # leaves room for a sum of squares
 _ONE_OF_MANY = {Stop.STALLED, Stop.SEVERAL_MAXIMA}  # how a run may end on a flat ridge of maxima
-_ASSOCIATED = 1e-3  # the same where cells are intervals, whose runs end sooner
+_ASSOCIATED = 5e-3  # the same where cells are intervals, whose runs end sooner
 _PART = 0.1  # of a coordinate in such a combination, relative to the largest, from which it is named
 _DEPENDENT = 1e-6  # variance, in correlation units, below which a diverged run has made a linear combination constant

@@ -65,7 +65,7 @@ def test_what_is_found_during_the_run_names_its_columns():
     with pytest.warns(emimpute.IdentificationWarning, match="'x', 'y'"):
         fit = emimpute.fit(df)
     assert fit.converged
-    assert fit.prior.df == 0.5
+    assert fit.prior.df == 2.0
     (said,) = fit.problems.query("problem == 'perfectly associated'")["columns"]
     assert said == (("x", "y", "split"),)
 

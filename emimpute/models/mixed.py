@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["MixedProblem", "bind"]
 
 _SINGULAR = 1e-10  # smallest eigenvalue of the correlation matrix that points tell from 0
-_NEARLY = 1e-4  # and that intervals do
+_NEARLY = 3e-3  # and that intervals do
 _PART = 0.1  # of an eigenvector, squared, that is in coordinates with intervals, where the latter counts
 _SWEEP = 6.0  # what an E-step does besides one inversion of each row's matrix, in units of that
 _FIRST = 6  # EM steps on scores, to start from

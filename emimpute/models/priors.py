@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Protocol
 
 from emimpute.errors import EMImputeError, unknown
 
-__all__ = ["FALLBACK", "PIN", "Auto", "Prior", "Ridge", "Shrink", "from_json", "resolve", "to_json"]
+__all__ = ["COARSE", "FALLBACK", "PIN", "Auto", "Prior", "Ridge", "Shrink", "from_json", "resolve", "to_json"]
 
 
 class Prior(Protocol):
@@ -66,6 +66,9 @@ class Shrink:
 
 
 FALLBACK = Shrink(0.5)
+# Where it is intervals that no maximum fits (separated answers, rare levels): with this one their probabilities are as
+# good or better, and the maximum is rounder (measured: docs/how-it-works.md).
+COARSE = Shrink(2.0)
 # Enough to keep Σ regular where columns depend exactly on each other; weaker ones converge badly (measured), and with
 # this one a filled cell keeps the dependency to about 1e-5 sd, where FALLBACK misses it by several hundredths.
 PIN = Shrink(1e-4)

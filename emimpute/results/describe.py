@@ -122,10 +122,11 @@ def engine(structure: str, history: Sequence[Iterate], *, closed: bool) -> str:
 _FINISHED = {Stop.CONVERGED, Stop.FLAT, Stop.SEVERAL_MAXIMA}  # which the closing Newton step tells
 
 
-def not_converged(stop: Stop, last: Iterate, tol: float) -> Problem:
-    """A run that did not end as it should."""
+def not_converged(stop: Stop, last: Iterate, tol: float, *, coarse: bool = False) -> Problem:
+    """A run that did not end as it should; ``coarse`` where some cells are intervals."""
     sentence = f"{stop.value} (E-steps: {last.esteps}; distance: {distance(last.remaining)}; tol: {tol:g}.)"
-    return Problem("not converged", (), sentence, _REMEDIES.get(stop, ""), ConvergenceWarning)
+    remedy = _RARE if coarse and stop in {Stop.MAX_ITER, Stop.STALLED} else _REMEDIES.get(stop, "")
+    return Problem("not converged", (), sentence, remedy, ConvergenceWarning)
 
 
 def unsettled(rows: int, of: int) -> Problem:
@@ -141,6 +142,7 @@ def unsettled(rows: int, of: int) -> Problem:
 _MANY = 0.01  # share of rows from which that is worth a warning
 _HELPED = "So a ridge (prior df {:g}) was used instead of maximum likelihood."
 _REFUSED = "prior=None refuses to go on; prior='fallback' (the default) uses a ridge."
+_RARE = "Merge rare categories, order those that have an order, or pass a stronger prior= (3, say); or raise max_iter."
 _REMEDIES = {
     Stop.MAX_ITER: "Raise max_iter, and see fit.trace.",
     Stop.STALLED: "Raise tol, or look for nearly dependent columns.",
