@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BoxRows", "Given", "Piece", "box", "given"]
 
-_NUMBERS = 1 << 18  # in the square matrices of a chunk
+_NUMBERS = 1 << 17  # in the square matrices of a chunk
 _ROWS = 1024  # of a chunk at most
 
 
