@@ -106,7 +106,6 @@ class Cuts:
         """
         from scipy.special import ndtr  # noqa: PLC0415 (importing emimpute stays light)
 
-        c = len(at)
         z = (at - mean[self.column]) / sd[self.column]
         density = np.exp(-z * z / 2) / np.sqrt(2 * np.pi)
         first = np.diff(self.column, prepend=-1) != 0
@@ -119,9 +118,7 @@ class Cuts:
         weight = counts / sd[self.column] ** 2
         # so far from the cells that no density is left, a cut point is not seen at all: any metric will do
         own = np.where(own * counts > 1e-8, own, 1.0)
-        out = tridiagonal(np.stack([own * weight, beside * weight]))
-        assert out.shape == (c, c)  # noqa: S101
-        return out
+        return tridiagonal(np.stack([own * weight, beside * weight]))
 
 
 def tridiagonal(bands: np.ndarray) -> np.ndarray:
