@@ -277,7 +277,10 @@ class _Search:
         if not newton.concave or not size:
             return newton.concave
         said = float(newton.step @ self.at.gradient) / size**2
-        return said / 2 < self._curvature(newton.step / size) < 2 * said
+        try:
+            return said / 2 < self._curvature(newton.step / size) < 2 * said
+        except np.linalg.LinAlgError:  # so near to the edge that it cannot be looked at
+            return False
 
     @property
     def _patience(self) -> int:
