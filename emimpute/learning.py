@@ -135,6 +135,8 @@ def learn(
         findings.insert(0, not_converged(stop, run.last, how.tol, coarse=latent.boxed))
     if stop is Stop.STALLED:
         findings += _nearly_dependent(run, sample, how)
+    elif run.prior is None:
+        findings += _hardly_borne_out(run, sample)
     learned = Fit(
         law=Law(table, how.model, run.params),
         nobs=int(run.nobs) if run.nobs.is_integer() else run.nobs,
@@ -171,6 +173,31 @@ def _nearly_dependent(run: _Run, sample: _Sample, how: Settings) -> list[Problem
     )
     remedy = f"Leave one of these columns out, use prior='auto', or pass tol={10 ** np.ceil(np.log10(error) + 1):.0e}."
     return [Problem("nearly dependent", sets, sentence, remedy)]
+
+
+def _hardly_borne_out(run: _Run, sample: _Sample) -> list[Problem]:
+    """What the maximum takes for exact and few rows show: it is a maximum, and a bad guide to other rows."""
+    known = _counted(sample)
+    groups = [
+        group
+        for group in null_space(run.params.cov, _ALL_BUT_EXACT)
+        if known[:, group].all(axis=1).sum() <= 2 * len(group)
+    ]
+    if not groups:
+        return []
+    sets = tuple(tuple(sample.labels[list(group)]) for group in groups)
+    sentence = (
+        f"Fitted best as if all but exactly dependent, though hardly a row has all of them: "
+        f"{'; '.join(named(one) for one in sets)}. Gaps filled by that may be far off."
+    )
+    remedy = "Let the data choose a ridge (prior='auto'), or use fewer columns."
+    return [Problem("hardly borne out", sets, sentence, remedy, IdentificationWarning)]
+
+
+def _counted(sample: _Sample) -> np.ndarray:
+    """What is known (n, d) in the rows that count."""
+    known = sample.latent.known
+    return known if sample.weights is None else known[sample.weights > 0]
 
 
 def _told(found: list[Finding], sample: _Sample, run: _Run, how: Settings) -> list[Problem]:
@@ -239,8 +266,7 @@ def _ridge(sample: _Sample, found: list[Finding]) -> priors.Shrink:
     Intervals whose maximum lies at the edge get one of two rows, anything else the weak one.
     """
     harmful = [f for f in found if f.flat or f.unbounded or f.edge]
-    known = sample.latent.known
-    seen = known if sample.weights is None else known[sample.weights > 0]
+    seen = _counted(sample)
     exact = [f for f in harmful if f.name in {"duplicates", "dependent"}]
     borne_out = [seen[:, f.coordinates].all(axis=1).sum() > 2 * len(f.coordinates) for f in exact]
     few = {"fewer rows than columns", "too few rows together"}
@@ -308,7 +334,8 @@ def _run(sample: _Sample, prior: Prior | None, how: Settings, watch: Watch | Non
     if agreement is not None and agreement.level > 1 and stop is Stop.CONVERGED:
         stop = Stop.SEVERAL_MAXIMA
     history[-1] = replace(history[-1], stop=stop)
-    undetermined = problem.undetermined(params) if stop is Stop.FLAT else []
+    name_them = getattr(problem, "undetermined", None) if stop is Stop.FLAT else None
+    undetermined = [] if name_them is None else name_them(params)
     nobs = float(problem.rows)
     used = [structure] if (structure := getattr(problem, "structure", "")) else []
     if kept == 0 and began_nearby:
@@ -376,4 +403,5 @@ _FAR = 1e140  # leaves room for a sum of squares
 _ONE_OF_MANY = {Stop.STALLED, Stop.SEVERAL_MAXIMA}  # how a run may end on a flat ridge of maxima
 _ASSOCIATED = 5e-3  # the same where cells are intervals, whose runs end sooner
 _PART = 0.1  # of a coordinate in such a combination, relative to the largest, from which it is named
+_ALL_BUT_EXACT = 1e-7  # variance, in correlation units, that a combination of columns hardly has by nature
 _DEPENDENT = 1e-6  # variance, in correlation units, below which a diverged run has made a linear combination constant

@@ -268,3 +268,16 @@ def test_too_many_gaps_for_the_columns_has_a_remedy_of_its_own():
     found = fit.problems.set_index("problem")
     assert len(found.loc["incompatible", "columns"]) > 1
     assert "prior='auto'" in found.loc["incompatible", "remedy"]
+
+
+@pytest.mark.parametrize(("share", "told"), [(0.35, ["hardly borne out"]), (0.2, [])])
+def test_a_dependency_that_few_rows_show_is_told(share, told):
+    """A maximum it is, but what it rests on is so few rows that others may be filled badly by it."""
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=(200, 6))
+    total = x.sum(axis=1) + 2e-4 * rng.normal(size=200)
+    df = pd.DataFrame(np.column_stack([x, total])).mask(rng.random((200, 7)) < share)
+    fit, warned = fitted(df)
+    assert fit.prior is None
+    assert fit.problems["problem"].tolist() == told
+    assert warned == [emimpute.IdentificationWarning for _ in told]
