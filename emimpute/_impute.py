@@ -6,20 +6,21 @@
 from __future__ import annotations
 
 from numbers import Integral
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
 from emimpute import _frames
+from emimpute.apart import Asked, complete_apart, groups
 from emimpute.binding import Bound
-from emimpute.choosing import choose
+from emimpute.choosing import choose, sorts
 from emimpute.errors import EMImputeError
 from emimpute.inference.complete import complete
 from emimpute.kinds.reading import missing
 from emimpute.learning import check_spread, learn, settings
 from emimpute.models import priors, registry
 from emimpute.results.problems import warn_of
-from emimpute.results.report import LOG, tell
+from emimpute.results.report import LOG, reads_rows, tell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from emimpute.inference.imputations import Imputations
+    from emimpute.inference.scenarios import Scenarios
     from emimpute.kinds.base import Kind
     from emimpute.models.base import Model
     from emimpute.models.priors import Prior
@@ -129,7 +131,7 @@ def fit(
         raise choice.nothing_to_learn()
     left = choice.left_alone(_gaps(df, None, None))
     learned, _ = learn(df, choice, row_weights, how, left, keep=True)
-    tell(learned, report)
+    tell([learned], learned.findings, report)
     return learned
 
 
@@ -142,6 +144,7 @@ def impute(
     model: str | Model = "mvn",
     prior: str | float | Prior | None = "fallback",
     weights: Any = None,
+    by: Any = None,
     where: Any = None,
     sample: bool = False,
     indicator: bool | str = False,
@@ -164,6 +167,10 @@ def impute(
         As in :func:`fit`.
     fill
         Labels of the columns to fill (default: all of the model); the others only inform them.
+    by
+        What tells groups that are fitted apart: a label of a column or index level, one value for each row, or a list
+        of these. Grouping columns come back as they are; ``report`` receives a Fit for each group (``Fit.group`` has
+        its name), and one warning gathers what was found in all.
     where
         Boolean frame or array of the shape of ``df``; a gap is left where it is False.
     sample
@@ -196,9 +203,13 @@ def impute(
     suffix, generator = _suffix(indicator), _generator(rng)
     how = settings(model, prior, tol, max_iter, report, progress=progress, seeds=_seeds(starts, generator))
     row_weights, taken = _frames.row_weights(df, weights)
+    apart = None if by is None else groups(df, by)
+    taken = taken if apart is None else [*taken, *apart.taken]
     allowed = _frames.cells_to_fill(df, where)
     wanted = None if fill is None else _frames.positions(df, fill, "fill=")
     gaps = _gaps(df, allowed, wanted)
+    if apart is not None:
+        gaps = apart.leaves(df, gaps, named_to_fill=wanted is not None)
 
     choice = choose(_learnable(df, row_weights), columns, kinds, taken)
     if wanted is not None and (unfilled := [i for i in sorted(gaps) if i not in choice.positions]):
@@ -213,22 +224,86 @@ def impute(
 
     if suffix is not None:  # a label that is taken is better known before the work than after it
         _frames.with_indicators(df.columns, gaps.intersection(choice.positions), suffix)
-    learned, latent = learn(df, choice, row_weights, how, left, keep=callable(report))
-    done, filled = complete(
-        learned.law, df, latent=latent, fill=wanted, where=allowed, rng=generator if sample else None
-    )
+    drawn, keep = generator if sample else None, reads_rows(report)
+    if apart is None:
+        learned, latent = learn(df, choice, row_weights, how, left, keep=keep)
+        done, filled = complete(learned.law, df, latent=latent, fill=wanted, where=allowed, rng=drawn)
+        fits, problems = [learned], list(learned.findings)
+    else:
+        found = sorts(df, columns, kinds, taken)
+        fillable = gaps.intersection(choice.positions)
+        asked = Asked(found, fillable, how, row_weights, wanted, allowed, drawn, keep)
+        done, filled, fits, problems = complete_apart(df, apart, asked)
+        problems = [*left, *problems]
     if suffix is not None:
         done = _frames.add_indicators(done, filled, suffix)
-    tell(learned, report)
+    tell(fits, problems, report, done, drawn=sample)
     return done
 
 
+@overload
+def draw(
+    df: pd.DataFrame,
+    m: int = ...,
+    *,
+    method: str = ...,
+    delta: Mapping[Any, float] | None = ...,
+    columns: Any = ...,
+    kinds: Kinds | None = ...,
+    model: str | Model = ...,
+    prior: str | float | Prior | None = ...,
+    weights: Any = ...,
+    starts: int = ...,
+    tol: float = ...,
+    max_iter: int = ...,
+    rng: int | np.random.Generator | None = ...,
+    report: Report = ...,
+    progress: Progress = ...,
+) -> Imputations: ...
+@overload
+def draw(
+    df: pd.DataFrame,
+    m: int = ...,
+    *,
+    method: str = ...,
+    delta: Mapping[Any, Sequence[float]],
+    columns: Any = ...,
+    kinds: Kinds | None = ...,
+    model: str | Model = ...,
+    prior: str | float | Prior | None = ...,
+    weights: Any = ...,
+    starts: int = ...,
+    tol: float = ...,
+    max_iter: int = ...,
+    rng: int | np.random.Generator | None = ...,
+    report: Report = ...,
+    progress: Progress = ...,
+) -> Scenarios: ...
+@overload
+def draw(
+    df: pd.DataFrame,
+    m: int = ...,
+    *,
+    method: str = ...,
+    delta: Mapping[Any, float | Sequence[float]],
+    columns: Any = ...,
+    kinds: Kinds | None = ...,
+    model: str | Model = ...,
+    prior: str | float | Prior | None = ...,
+    weights: Any = ...,
+    starts: int = ...,
+    tol: float = ...,
+    max_iter: int = ...,
+    rng: int | np.random.Generator | None = ...,
+    report: Report = ...,
+    progress: Progress = ...,
+) -> Imputations | Scenarios: ...
 def draw(
     df: pd.DataFrame,
     m: int = 20,
     *,
     method: str = "bootstrap",
-    delta: Mapping[Any, Any] | None = None,
+    delta: Mapping[Any, float] | Mapping[Any, Sequence[float]] | Mapping[Any, float | Sequence[float]] | None = None,
     columns: Any = None,
     kinds: Kinds | None = None,
     model: str | Model = "mvn",
@@ -240,7 +315,7 @@ def draw(
     rng: int | np.random.Generator | None = None,
     report: Report = None,
     progress: Progress = False,
-) -> Imputations:
+) -> Imputations | Scenarios:
     """Proper multiple imputation: m completed frames that differ by as much as the gaps leave unknown.
 
     Parameters
@@ -252,13 +327,14 @@ def draw(
     method
         How the parameters, which are uncertain too, vary between imputations. ``"bootstrap"``: each is fitted to rows
         that were drawn anew. ``"posterior"``: data augmentation from the fit, under the noninformative prior
-        |Σ|^(-(d+1)/2), for columns without intervals. ``"plugin"``: not at all, with a warning, for intervals from such
-        draws are too narrow.
+        ``|Σ|^(-(d+1)/2)``, for columns without intervals. ``"plugin"``: not at all, with a warning, for intervals
+        from such draws are too narrow.
     delta
         What if the missing are not like the observed? ``{"income": -.5}`` shifts the drawn incomes by so many of the
-        column's standard deviations (on the scale of its model, for a positive column that of its logarithm); other
-        columns stay as they were drawn. Lists of shifts, ``{"income": [-.5, 0, .5]}``, give an
-        :class:`emimpute.inference.scenarios.Scenarios` of as many Imputations from the same random numbers.
+        column's standard deviations (on the scale of its model: for a positive column that of its logarithm, for
+        ordered and binary answers the latent one); other gaps of the row follow, as if the shifted value were known.
+        Lists of shifts, ``{"income": [-.5, 0, .5]}``, give an :class:`emimpute.inference.scenarios.Scenarios` of as
+        many Imputations from the same random numbers.
     rng
         What seeds the draws: None, an int or a Generator. A row's draws depend on it, on the number of the imputation
         and its law, and on the row's own data and position; the first imputations do not depend on m.
@@ -268,7 +344,7 @@ def draw(
     Returns
     -------
     Imputations
-        A sequence of m DataFrames, and ``pool`` for an analysis of all of them.
+        A sequence of m DataFrames, and ``pool`` for an analysis of all of them; Scenarios where ``delta`` has lists.
 
     Raises
     ------

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from emimpute.kinds.base import Coding, Kind
 
-__all__ = ["Choice", "choose"]
+__all__ = ["Choice", "Sorts", "choose", "choose_within", "sorts"]
 
 _EMPTY = "no observed value"
 
@@ -93,31 +93,63 @@ class Choice:
         return phrase([f"{named(labels, limit)} ({reason})" for reason, labels in by_reason.items()])
 
 
+@dataclass(frozen=True, eq=False)
+class Sorts:
+    """What each column is, before anything is learned from it."""
+
+    kinds: dict[int, Kind | None]  # by position; None where no kind accepts the column
+    insisted: set[int]  # those that the call names, in ``columns`` or ``kinds``: it is an error if they cannot be used
+    unsorted: set[int]  # those named in ``columns`` alone
+
+
 def choose(df: pd.DataFrame, columns: object, kinds: object, taken: Sequence[int] = ()) -> Choice:
     """A kind for each column that ``columns`` names (default: each that some kind accepts), but for those ``taken``.
 
     Raises ColumnError for a column that was named, here or in ``kinds``, and cannot be used.
     """
+    return _learned(df, sorts(df, columns, kinds, taken))
+
+
+def sorts(df: pd.DataFrame, columns: object, kinds: object, taken: Sequence[int] = ()) -> Sorts:
+    """The kind of each column; arguments and errors as for :func:`choose`."""
     by_label, by_function = _asked(df, kinds)
     among = list(range(df.shape[1])) if columns is None else _named(df, columns)
-    insisted = set(by_label) | (set() if columns is None else set(among))
+    found: dict[int, Kind | None] = {}
+    for i in among:
+        if i not in taken:
+            column = df.iloc[:, i]
+            check_finite(column)
+            found[i] = by_label.get(i) or by_function.get(i) or registry.choose(column)
+    asked = set() if columns is None else set(among)
+    return Sorts(found, set(by_label) | asked, asked - set(by_label))
+
+
+def choose_within(group: pd.DataFrame, found: Sorts) -> Choice:
+    """What the rows of one group can use of the columns, which are of the same kind in every group.
+
+    But one value makes a constant of any column, and none at all leaves it out, even if it was asked for.
+    """
+    constant = registry.get("constant")
+    kinds = {i: constant if constant.accepts(group.iloc[:, i]) else kind for i, kind in found.kinds.items()}
+    kinds |= {i: kind for i, kind in found.kinds.items() if kind is None or isinstance(kind, LeftAlone)}
+    return _learned(group, Sorts(kinds, set(), set()))
+
+
+def _learned(df: pd.DataFrame, found: Sorts) -> Choice:
+    """What the columns' kinds learn from ``df``. Raises ColumnError as :func:`choose` does."""
     learned: dict[int, Coding] = {}
     left: dict[int, str] = {}
     hopeful: list[int] = []
     texts: list[int] = []
     unseen = np.ones(len(df), dtype=bool)  # rows in which nothing is observed
-    for i in among:
-        if i in taken:
-            continue
+    for i, kind in found.kinds.items():
         column = df.iloc[:, i]
-        check_finite(column)
-        kind = by_label.get(i) or by_function.get(i) or registry.choose(column)
         gaps = missing(column)
         empty = bool(gaps.all())
         if isinstance(kind, LeftAlone) and not empty:
             left[i] = kind.reason(column)
             texts.append(i)
-            if columns is not None and i not in by_label:
+            if i in found.unsorted:
                 kind.learn(column)  # it was asked for, and this says why it cannot be used
             continue
         if kind is not None and not empty:
@@ -127,7 +159,7 @@ def choose(df: pd.DataFrame, columns: object, kinds: object, taken: Sequence[int
         left[i] = _EMPTY if empty else f"dtype {column.dtype}"
         if kind is not None:
             hopeful.append(i)
-        if i in insisted and len(df):
+        if i in found.insisted and len(df):
             label, remedy = shown(df.columns[i]), "give it values" if empty else "convert it to numbers"
             raise ColumnError(
                 f"Column {label} was asked for and cannot be used ({left[i]}): {remedy}, or leave it out."
