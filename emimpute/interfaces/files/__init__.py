@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from emimpute.interfaces.files.arrow import read_arrow
 from emimpute.interfaces.files.fields import MISSING
 from emimpute.interfaces.files.formats import ENDINGS, Format, TableError, format_of, line, pyarrow
+from emimpute.interfaces.files.surveys import read_survey_table
 from emimpute.interfaces.files.table import Reading, Table
 from emimpute.interfaces.files.targets import check_target, replacing
 from emimpute.interfaces.files.text import read_text
@@ -47,6 +48,8 @@ def read(path: Path, how: Reading = _PLAINLY) -> Table:
         raise TableError(f"{str(path)!r} is a folder, not a file")
     with path.open("rb"):  # so that a missing file or right is told in the system's words, not in pyarrow's
         pass
+    if form.survey:
+        return read_survey_table(path, how.index)
     return read_arrow(path, form, how.index) if form.sep is None else read_text(path, form, how)
 
 
@@ -56,6 +59,9 @@ def write(table: Table, done: pd.DataFrame, draft: Path, form: Format) -> None:
         data = table.text(done, form.sep)
         # mtime=0: the same table gives the same bytes.
         draft.write_bytes(gzip.compress(data, mtime=0) if form.gz else data)
+        return
+    if form.survey:
+        table.survey(done, draft)
         return
     pa = pyarrow(draft)
     try:

@@ -17,11 +17,12 @@ class TableError(EMImputeError):
 
 @dataclass(frozen=True)
 class Format:
-    """What a file's ending says: ``sep`` is the delimiter of a text format and None for parquet and feather."""
+    """What a file's ending says: ``sep`` is the delimiter of a text format and None for the others."""
 
     ending: str
     sep: str | None = None
     gz: bool = False
+    survey: bool = False  # of SPSS or Stata
 
 
 ENDINGS = {
@@ -33,6 +34,9 @@ ENDINGS = {
         Format(".tsv.gz", "\t", gz=True),
         Format(".parquet"),
         Format(".feather"),
+        Format(".sav", survey=True),
+        Format(".zsav", survey=True),
+        Format(".dta", survey=True),
     )
 }
 
@@ -41,7 +45,7 @@ def format_of(path: Path) -> Format:
     """Look up the format that ``path``'s ending names; an unknown one, or one that lacks pyarrow, is a TableError."""
     for ending, form in ENDINGS.items():
         if path.name.lower().endswith(ending):
-            if form.sep is None:
+            if form.sep is None and not form.survey:
                 pyarrow(path)
             return form
     raise TableError(f"the ending of {str(path)!r} names no format this command knows: known are {', '.join(ENDINGS)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,11 @@ class Table:
     frame: pd.DataFrame
     columns: tuple[int, ...]
 
+    @property
+    def where(self) -> pd.DataFrame | None:
+        """False where a gap of the frame must stay; None where the file knows of none."""
+        return None
+
     def text(self, done: pd.DataFrame, sep: str) -> bytes:
         """``done`` as delimited text; the index is written unless it only numbers the rows."""
         index = done.index
@@ -44,6 +50,11 @@ class Table:
     def arrow(self, done: pd.DataFrame, pa: Any) -> Any:
         """``done`` as a pyarrow Table."""
         return pa.Table.from_pandas(done)
+
+    def survey(self, done: pd.DataFrame, draft: Path) -> None:  # noqa: ARG002
+        """Write ``done`` as a survey file. Raises TableError: there are no labels and levels to write."""
+        msg = f"only a survey file can be completed as {draft.suffix}: choose .csv, .parquet, or what the input is"
+        raise TableError(msg)
 
     def filled(self, done: pd.DataFrame) -> Iterator[tuple[int, np.ndarray]]:
         """For each column of the frame with cells that ``done`` filled: its position and those rows' positions."""
