@@ -1,7 +1,8 @@
 """How the package speaks when something is wrong.
 
 Every message says what we saw, which column, and what to do. Warnings point at the user's own line: the first frame
-that lies neither in this package nor in pandas, so a chain or a ``groupby(...).apply`` is blamed where it was written.
+that lies neither in this package nor in pandas or scikit-learn, so a chain, a ``groupby(...).apply`` or a pipeline is
+blamed where it was written.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import sys
 import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from types import ModuleType
 
 import pandas as pd
 
@@ -64,13 +66,19 @@ class PluginWarning(EMImputeWarning):
     """A plugin could not be loaded and is ignored."""
 
 
-_NOT_THE_USER = tuple(str(Path(m.__file__).parent) + os.sep for m in (sys.modules[__package__], pd) if m.__file__)
+def _folders(modules: Iterable[ModuleType]) -> tuple[str, ...]:
+    return tuple(str(Path(m.__file__).parent) + os.sep for m in modules if m.__file__)
+
+
+_NOT_THE_USER = _folders((sys.modules[__package__], pd))
+_CALLERS = ("sklearn", "joblib")  # a pipeline calls us; these are never loaded by us
 
 
 def warn(message: str, category: type[EMImputeWarning]) -> None:
     """Warn once, at the user's own line."""
     level, frame = 1, sys._getframe()  # noqa: SLF001 (Python 3.11 has no skip_file_prefixes)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_NOT_THE_USER):
+    not_the_user = _NOT_THE_USER + _folders(filter(None, map(sys.modules.get, _CALLERS)))
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(not_the_user):
         level, frame = level + 1, frame.f_back
     warnings.warn(message, category, stacklevel=level)
 
