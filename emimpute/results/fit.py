@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -17,8 +16,9 @@ from emimpute._frames import check
 from emimpute.em import Stop
 from emimpute.errors import EMImputeError
 from emimpute.inference.complete import Law, cells, complete, probabilities
+from emimpute.plots import FitPlots
 from emimpute.results import persist, problems, render, starts
-from emimpute.results.report import check_ending
+from emimpute.results.report import write
 from emimpute.results.trace import trace
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from emimpute.inference.regress import Regression
     from emimpute.inference.reliability import Reliability
     from emimpute.inference.scenarios import Scenarios
+    from emimpute.results.overimputation import Overimputation
     from emimpute.results.problems import Problem
     from emimpute.results.starts import Start
     from emimpute.results.trace import Step
@@ -67,6 +68,8 @@ class Fit:
         The distance to the maximum that was asked for.
     engine
         What of the data's structure was used, and how the maximum was climbed.
+    group
+        Which rows were fitted, under ``by=``; otherwise "".
     """
 
     law: Law
@@ -86,6 +89,8 @@ class Fit:
     data: pd.DataFrame | None = None  # the frame that was fitted, as it was
     engine: str = ""
     weights: np.ndarray | None = None  # (rows,) its case weights, if it had any
+    group: str = ""
+    part: np.ndarray | None = None  # under by=, positions of its rows in the whole frame
 
     @property
     def mean(self) -> pd.Series[Any]:
@@ -164,6 +169,11 @@ class Fit:
         """
         return problems.table(self.findings)
 
+    @property
+    def plot(self) -> FitPlots:
+        """Pictures: ``plot.trace()``, ``density()``, ``cells()`` and others, each on Axes of yours or new ones."""
+        return FitPlots(self)
+
     @cached_property
     def diagnostics(self) -> Diagnostics:
         """How EM converged, and which information is missing: rate, worst linear function, fractions by parameter.
@@ -189,29 +199,33 @@ class Fit:
         """
         return self._standing.table()
 
-    def standard_errors(self, kind: str | None = None) -> pd.Series[Any]:
+    def standard_errors(self, cov_type: str | None = None) -> pd.Series[Any]:
         """Standard errors of everything that ``params`` lists.
 
-        ``kind`` is ``"observed"`` (the default), ``"expected"`` (information; the latter is valid under MCAR only), or
+        ``cov_type`` is ``"observed"`` (the default) or ``"expected"`` information, valid under MCAR only, or
         ``"sandwich"``, which does not need the columns to be normal and is the default if cells are intervals.
         """
-        return self._standing.standard_errors(kind)
+        return self._standing.standard_errors(cov_type)
 
-    def cov_params(self, kind: str | None = None) -> pd.DataFrame:
-        """Covariance matrix of the estimates that ``params`` lists; ``kind`` as in :meth:`standard_errors`."""
-        return self._standing.cov_params(kind)
+    def cov_params(self, cov_type: str | None = None) -> pd.DataFrame:
+        """Covariance matrix of the estimates that ``params`` lists; ``cov_type`` as in :meth:`standard_errors`."""
+        return self._standing.cov_params(cov_type)
 
     def derived(
-        self, function: Callable[[pd.Series[Any], pd.DataFrame], Any], *, kind: str | None = None, level: float = 0.95
+        self,
+        function: Callable[[pd.Series[Any], pd.DataFrame], Any],
+        *,
+        cov_type: str | None = None,
+        level: float = 0.95,
     ) -> pd.DataFrame:
         """Any function of the parameters: estimate, se, interval and fmi, by the delta method.
 
         ``function(mean, cov)`` is given ``mean`` and ``cov`` as this fit has them, and returns a number, or several (a
         Series or a dict names them). It is called beside the estimate too, so it should be smooth there. Intervals are
-        normal ones at ``level``; ``kind`` as in :meth:`standard_errors`. Raises EMImputeError for values that are no
-        finite numbers.
+        normal ones at ``level``; ``cov_type`` as in :meth:`standard_errors`. Raises EMImputeError for values that are
+        no finite numbers.
         """
-        return self._standing.derived(function, kind, level)
+        return self._standing.derived(function, cov_type, level)
 
     def scores(self) -> pd.DataFrame:
         """Gradient of each row's log-likelihood, times its weight, in the parameters that are estimated.
@@ -220,13 +234,13 @@ class Fit:
         """
         return self._standing.scores()
 
-    def information(self, kind: str = "observed") -> pd.DataFrame:
+    def information(self, cov_type: str = "observed") -> pd.DataFrame:
         """Information matrix (P, P) in the data's units, of the parameters that :meth:`scores` lists.
 
         ``"observed"`` is minus the second derivative of the log-likelihood (under a prior: of the log posterior),
         ``"expected"`` its expectation given the patterns of gaps, ``"complete"`` what there would be without gaps.
         """
-        return self._standing.information(kind)
+        return self._standing.information(cov_type)
 
     def lr_test(self, restricted: Any, df: float | None = None) -> LRTest:
         """Likelihood-ratio test of what is nested in this fit: see :func:`emimpute.lr_test`."""
@@ -305,15 +319,22 @@ class Fit:
         *,
         rotation: str | None = "varimax",
         cov_type: str | None = None,
+        bootstrap: int = 0,
+        rng: _Rng = None,
     ) -> Factors:
         """``n`` factors of the correlations of ``items`` by maximum likelihood, rotated, with standard errors.
 
         ``rotation``: "varimax", "quartimax" or None. The result has the effective number of rows, a test of fit, and
-        the ``FactorResults`` of statsmodels. ``cov_type`` as in :meth:`regress`.
+        the ``FactorResults`` of statsmodels. ``cov_type`` as in :meth:`regress`. ``bootstrap``: how many samples of the
+        rows to take, seeded by ``rng``, for standard errors and percentile intervals; 0: by the delta method.
         """
         from emimpute.inference.factor import factor  # noqa: PLC0415 (importing emimpute stays light)
+        from emimpute.inference.replicates import Rows  # noqa: PLC0415 (likewise)
 
-        return factor(self.law, self._standing, n, items=items, rotation=rotation, cov_type=cov_type)
+        standing = self._standing
+        rows = Rows(self._own("factor()"), self.weights, self.prior)
+        options: Any = {"rotation": rotation, "cov_type": cov_type, "bootstrap": bootstrap, "rng": rng, "rows": rows}
+        return factor(self.law, standing, n, items=items, **options)
 
     @cached_property
     def _standing(self) -> Standing:
@@ -333,18 +354,25 @@ class Fit:
 
     @overload
     def draw(
-        self, m: int = 20, *, method: str = ..., delta: Mapping[Any, float] | None = ..., rng: _Rng = ...
+        self, m: int = ..., *, method: str = ..., delta: Mapping[Any, float] | None = ..., rng: _Rng = ...
     ) -> Imputations: ...
     @overload
     def draw(
-        self, m: int = 20, *, method: str = ..., delta: Mapping[Any, Sequence[float]], rng: _Rng = ...
+        self, m: int = ..., *, method: str = ..., delta: Mapping[Any, Sequence[float]], rng: _Rng = ...
     ) -> Scenarios: ...
+    @overload
+    def draw(
+        self, m: int = ..., *, method: str = ..., delta: Mapping[Any, float | Sequence[float]], rng: _Rng = ...
+    ) -> Imputations | Scenarios: ...
     def draw(
         self,
         m: int = 20,
         *,
         method: str = "bootstrap",
-        delta: Mapping[Any, float] | Mapping[Any, Sequence[float]] | None = None,
+        delta: Mapping[Any, float]
+        | Mapping[Any, Sequence[float]]
+        | Mapping[Any, float | Sequence[float]]
+        | None = None,
         rng: _Rng = None,
     ) -> Imputations | Scenarios:
         """Draw m imputations of the frame that was fitted: see :func:`emimpute.draw`."""
@@ -354,6 +382,22 @@ class Fit:
         flat = self.stop is Stop.FLAT
         fitted = Fitted(self.law, data, self.weights, self.prior, flat, lambda: self.diagnostics)
         return draw(fitted, m, method, rng, delta)
+
+    def overimpute(self, k: int | None = None, *, rng: _Rng = None, tol: float = 1e-4) -> Overimputation:
+        """Predict each observed cell from the rest of its row, by fits that have not seen the row.
+
+        The rows are dealt into ``k`` folds, and each fold is predicted by a fit to the others, under the prior of this
+        fit: so intervals are covered as those of new rows would be. (By the fit itself, which has seen each cell, they
+        seem right however wrong they are.) By default there are 10 folds, and 30 below 100 rows, where each one counts;
+        ``k`` equal to the number of rows holds out each by itself. ``rng``: None deals the rows in an order of their
+        own, whatever order they came in; an int or a Generator deals at random. ``tol`` bounds each fold's distance to
+        its maximum, in the unit of the fit's own ``tol``. Raises EMImputeError for fits that were read from a file, a
+        ``k`` that the rows do not allow, or if no fold can be fitted.
+        """
+        from emimpute.results.overimputation import overimputation  # noqa: PLC0415 (importing emimpute stays light)
+
+        data = self._own("overimpute()", "Fit the data anew with emimpute.fit.")
+        return overimputation(self.law, data, self.weights, self.prior, k=k, rng=rng, tol=tol)
 
     def cells(self) -> pd.DataFrame:
         """A row for each missing cell: row, column, estimate, sd, and the 95 % interval (low, high), not rounded.
@@ -380,13 +424,27 @@ class Fit:
         """
         return render.text(self)
 
-    def report(self, path: str | os.PathLike[str]) -> None:
-        """Write the summary to ``path``, by its ending: .txt, .html, or .json (the fit itself).
+    def report(
+        self, path: str | os.PathLike[str], *, done: pd.DataFrame | None = None, title: str | None = None
+    ) -> None:
+        """Write a report to ``path``, by its ending: .html, .txt (the summary), or .json (the fit itself).
 
-        Raises EMImputeError for another ending.
+        The .html is one page that asks for nothing outside: what was missing (patterns, coverage, an MCAR test), what
+        was done, how EM went (with ``diagnostics``), what was filled, and :meth:`methods`. What would take long is left
+        out, and the page says so. ``title`` stands above it. ``done`` is the completed frame whose cells it shows,
+        where they are others than ``impute()`` gives. Raises EMImputeError for another ending, or for a ``done`` that
+        is not the fitted frame completed.
         """
-        writers = {".txt": self.summary, ".html": lambda: render.page(self), ".json": self.to_json}
-        Path(path).write_text(writers[check_ending(path)]() + "\n", encoding="utf-8")
+        write(self, path, done=done, how="expected" if done is None else "given", title=title or "")
+
+    def methods(self) -> str:
+        """A paragraph that says what was done, in words for a paper, and the references it cites.
+
+        It is made from this fit: its columns' kinds, its prior and why there is one, its engine, how the run ended.
+        """
+        from emimpute.results.methods import methods  # noqa: PLC0415 (importing emimpute stays light)
+
+        return str(methods(self))
 
     def to_json(self) -> str:
         """What was learned, without any row of the data, for :func:`emimpute.read_json`.
@@ -403,7 +461,8 @@ class Fit:
 
     def _own(self, what: str, remedy: str = "Use fit.impute(df).") -> pd.DataFrame:
         if self.data is None:
-            msg = f"This fit was read from a file, which holds no data: {what} needs the data. {remedy}"
+            source = "it was read from a file, or belongs to an EMImputer"
+            msg = f"This fit holds no data ({source}): {what} needs the data. {remedy}"
             raise EMImputeError(msg)
         return self.data
 

@@ -61,6 +61,7 @@ def dump(fit: Fit) -> str:
         "starts": _columns([_start(run) for run in fit.runs], Start._fields),
         "gaps": list(fit.gaps),
         "engine": fit.engine,
+        "group": fit.group,
         **{name: _plain(getattr(fit, name)) for name in _NUMBERS},
     }
     return json.dumps(document, allow_nan=False, ensure_ascii=False)
@@ -128,6 +129,7 @@ def _fit(document: Mapping[str, Any]) -> Fit:
         findings=tuple(_unproblem(p) for p in document["findings"]),
         gaps=tuple(document["gaps"]),
         engine=str(document["engine"]),
+        group=str(document.get("group", "")),
         **{name: _unplain(document[name]) for name in _NUMBERS},
     )
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from emimpute.errors import phrase
 from emimpute.inference.complete import levels
 from emimpute.results.describe import distance
+from emimpute.results.labels import name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,20 +23,17 @@ if TYPE_CHECKING:
     from emimpute.inference.diagnostics import Diagnostics
     from emimpute.results.fit import Fit
 
-__all__ = ["html", "page", "text"]
+__all__ = ["html", "text"]
 
 _COLUMNS = 20  # columns of the data that are listed
 _PROBLEMS = 6  # problems that are told in full
 _WIDTH = 100  # characters of a line of text
 _LABEL = 40  # characters of a label
+_GROUP = 60  # characters of a group's name
 _HEADER = ("column", "kind", "missing", "share", "mean", "sd")
 _TWO = 2  # levels, above which their number is told
 _TEXT_CELLS = 2  # the first cells of a row are words, the others numbers
 _TITLES = {"mvn": "Multivariate normal EM"}
-_STYLE = (
-    "body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:60em}"
-    "th,td{text-align:left;padding:.1em .8em}td.number{text-align:right}"
-)
 
 
 @dataclass(frozen=True)
@@ -52,9 +50,9 @@ class _Screen:
 def text(fit: Fit) -> str:
     """One screen of text."""
     screen = _screen(fit)
-    lines = [screen.headline]
-    for name, value in screen.facts:
-        lines += _wrapped(f"{name + ':':<16}{value}", indent=16)
+    lines = _wrapped(screen.headline)
+    for what, value in screen.facts:
+        lines += _wrapped(f"{what + ':':<16}{value}", indent=16)
     lines += ["", *_aligned(screen.rows)]
     if screen.more_rows:
         lines.append(screen.more_rows)
@@ -66,8 +64,8 @@ def text(fit: Fit) -> str:
 def html(fit: Fit) -> str:
     """The same as an HTML fragment, for notebooks."""
     screen = _screen(fit)
-    facts = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in screen.facts)
-    header = "".join(f"<th>{name}</th>" for name in _HEADER)
+    facts = "".join(f"<tr><th>{escape(what)}</th><td>{escape(value)}</td></tr>" for what, value in screen.facts)
+    header = "".join(f"<th>{head}</th>" for head in _HEADER)
     rows = "".join(_html_row(row) for row in screen.rows)
     more = f"<p>{escape(screen.more_rows)}</p>" if screen.more_rows else ""
     said = "".join(f"<li>{escape(problem)}</li>" for problem in screen.problems)
@@ -75,14 +73,6 @@ def html(fit: Fit) -> str:
         f"<div><p><b>{escape(screen.headline)}</b></p><table>{facts}</table>"
         f"<table><thead><tr>{header}</tr></thead><tbody>{rows}</tbody></table>{more}"
         f"{f'<ul>{said}</ul>' if said else ''}</div>"
-    )
-
-
-def page(fit: Fit) -> str:
-    """A whole page that holds no script and asks for nothing outside."""
-    return (
-        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(_headline(fit))}</title>'
-        f"<style>{_STYLE}</style></head><body>{html(fit)}</body></html>"
     )
 
 
@@ -99,6 +89,8 @@ def _headline(fit: Fit) -> str:
     cells, gaps = fit.rows * len(fit.gaps), sum(fit.gaps)
     share = gaps / cells if cells else 0.0
     title = _TITLES.get(fit.law.model.name, f"EM of model {fit.law.model.name!r}")
+    if fit.group:
+        title = f"{title} where {name(fit.group, _GROUP)}"
     return f"{title}: {_count(fit.rows, 'row')}, {_count(len(fit.gaps), 'column')}, {gaps} cells missing ({share:.1%})"
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,11 +13,14 @@ from emimpute.errors import EMImputeError
 from emimpute.results.problems import warn_of
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from emimpute.results.fit import Fit
+    from emimpute.results.problems import Problem
 
     Report = bool | Callable[[Fit], object] | str | os.PathLike[str] | None
 
-__all__ = ["LOG", "check_ending", "check_report", "tell"]
+__all__ = ["LOG", "check_ending", "check_report", "path_of", "reads_rows", "tell", "write"]
 
 LOG = logging.getLogger("emimpute")
 _ENDINGS = (".txt", ".html", ".json")
@@ -48,16 +52,68 @@ def check_ending(path: str | os.PathLike[str]) -> str:
     return ending
 
 
-def tell(fit: Fit, report: Report) -> None:
-    """Say how it went. Warnings come last, so that the report is there even where warnings are errors."""
-    LOG.info(
-        "%s rows=%d columns=%d E-steps=%d loglik=%.6f",
-        *(fit.stop.value, fit.rows, len(fit.gaps), fit.n_iter, fit.loglik),
-    )
-    if callable(report):
-        report(fit)
-    elif isinstance(report, str | os.PathLike):
-        fit.report(report)
-    elif report:
-        print(fit.summary())  # noqa: T201 (report=True asks for it)
-    warn_of(fit.findings)
+def reads_rows(report: Report) -> bool:
+    """Whether a report needs the rows that were fitted, so that the fit has to keep them."""
+    return callable(report) or (isinstance(report, str | os.PathLike) and check_ending(report) == ".html")
+
+
+def write(
+    fit: Fit,
+    path: str | os.PathLike[str],
+    *,
+    done: pd.DataFrame | None = None,
+    how: str = "expected",
+    title: str = "",
+    say: Callable[[str], str] = str,
+) -> None:
+    """Write the report on ``fit`` to ``path``, by its ending; the other arguments are for the page.
+
+    ``done`` is the completed frame, of all groups where there are several; see :func:`emimpute.results.page.page`.
+    """
+    ending = check_ending(path)
+    if ending == ".html":
+        from emimpute.results.page import page  # noqa: PLC0415 (importing emimpute stays light)
+
+        own = done if done is None or fit.part is None or len(done) == fit.rows else done.iloc[fit.part]
+        text = page(fit, done=own, how=how, title=title, say=say)
+    else:
+        text = say(fit.summary()) if ending == ".txt" else fit.to_json()
+    Path(path).write_text(text + "\n", encoding="utf-8")
+
+
+def tell(
+    fits: Sequence[Fit],
+    problems: Iterable[Problem],
+    report: Report,
+    done: pd.DataFrame | None = None,
+    *,
+    drawn: bool = False,
+) -> None:
+    """Say how it went. Warnings come last, so that the report is there even where warnings are errors.
+
+    ``done`` is the completed frame, if there is one, and ``drawn`` says that its filled cells were drawn.
+    """
+    for number, fit in enumerate(fits, start=1):
+        LOG.info(
+            "%s%s rows=%d columns=%d E-steps=%d loglik=%.6f",
+            *(f"{fit.group}: " if fit.group else "", fit.stop.value),
+            *(fit.rows, len(fit.gaps), fit.n_iter, fit.loglik),
+        )
+        if callable(report):
+            report(fit)
+        elif isinstance(report, str | os.PathLike):
+            write(fit, path_of(fit, Path(report), number), done=done, how="drawn" if drawn else "expected")
+        elif report:
+            print(fit.summary())  # noqa: T201 (report=True asks for it)
+    warn_of(problems)
+
+
+def path_of(fit: Fit, path: Path, number: int) -> Path:
+    """Where a fit's report goes: a group's number makes the file unique, its name makes it known."""
+    if not fit.group:
+        return path
+    name = re.sub(r"\W+", "-", fit.group)[:_NAME].strip("-")
+    return path.with_stem(f"{path.stem}-{number}-{name}")
+
+
+_NAME = 60  # characters of a group's name in a file's
