@@ -27,7 +27,8 @@ from emimpute.em import Stop, iterates
 from emimpute.errors import EMImputeError
 from emimpute.inference.boxauto import BoxFold
 from emimpute.inference.boxplaces import standardised
-from emimpute.models.conditional import Rows, conditionals
+from emimpute.inference.leaveout import left_out
+from emimpute.inference.sorting import own_order
 from emimpute.models.factored import FactoredProblem
 from emimpute.models.mixed import MixedProblem
 from emimpute.models.mvn import MVNProblem, Normal
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from emimpute.latent import Latent
     from emimpute.models.base import Model
 
-__all__ = ["Choice", "cell_errors", "choose"]
+__all__ = ["Choice", "choose"]
 
 _FOLDS = 5
 _MORE_FOLDS, _FEW = 10, 100  # instead, below so many distinct rows: each one counts in the fits there
@@ -106,27 +107,6 @@ def choose(
     return trial.verdict(float((count[:, None] * units.known).sum()), boxed=units.boxed)
 
 
-def cell_errors(params: Normal, latent: Latent) -> np.ndarray:
-    """What is observed in each cell minus its expectation given the rest of its row, (n, d); 0 at holes.
-
-    Raises ``numpy.linalg.LinAlgError`` where the covariance of a row's observed block is not positive definite.
-    """
-    n, d = latent.observed.shape
-    scale = np.sqrt(np.diag(params.cov))
-    x = np.zeros((n, d))
-    np.divide(latent.points - params.mean, scale, out=x, where=latent.observed)
-    rows = Rows.sort([x], np.ones(n), latent.patterns, precision=False)
-    errors = np.zeros((n, d))
-    for c in conditionals(rows, np.zeros(d), params.cov / np.outer(scale, scale), np.zeros((d, d))):
-        of_row = np.arange(len(c.deviations)) if c.chunk.of_row is None else c.chunk.of_row
-        block = c.chunk.block[:, of_row]
-        at = np.arange(len(c.deviations)), block
-        solved = np.einsum("ijr,jr->ir", c.inverse[:, :, of_row], c.deviations[at])
-        diagonal = np.einsum("iir->ir", c.inverse)[:, of_row]
-        errors[rows.order[c.chunk.rows], block] = solved / diagonal
-    return errors * scale
-
-
 @dataclass(frozen=True, eq=False)
 class _Fold:
     """What some rows are predicted from, and these rows."""
@@ -139,7 +119,7 @@ class _Fold:
 
     def loss(self, params: Normal) -> np.ndarray:
         """Weighted sum of squared errors of each row's cells, (t,)."""
-        errors = cell_errors(self.problem.natural(params), self.held) / self.scale
+        errors = left_out(self.problem.natural(params), self.held)[0] / self.scale
         loss: np.ndarray = self.weight * np.square(errors).sum(axis=1)
         return loss
 
@@ -307,8 +287,7 @@ def _distinct(latent: Latent, weights: np.ndarray | None) -> tuple[Latent, np.nd
     seen, most, d = latent.known, _ROWS, latent.points.shape[1]
     if latent.boxed:
         most = min(_ROWS, max(int(_WORK[0] / (d * d * (d + 40))), _WORK[1]))
-    z = _standard(_scores(latent) if latent.boxed else latent.points, seen, w)
-    order = np.lexsort(_marks(z, seen, w))
+    order, z = own_order(latent, w)
     z, w, seen = z[order], w[order], seen[order]
     new = np.r_[True, (z[1:] != z[:-1]).any(axis=1) | (seen[1:] != seen[:-1]).any(axis=1)]
     first = np.flatnonzero(new)
@@ -320,47 +299,3 @@ def _distinct(latent: Latent, weights: np.ndarray | None) -> tuple[Latent, np.nd
         chosen, times = np.unique(hits, return_counts=True)
         first, count = first[chosen], times * mean
     return latent.take(order[first]), count
-
-
-def _scores(latent: Latent) -> np.ndarray:
-    """A number for each cell, (n, d), that equal cells share: the rank of its bounds among those of the column.
-
-    Cells of a cone are told apart by their frame.
-    """
-    scores = np.zeros(latent.lower.shape)
-    turned = np.zeros(latent.lower.shape)
-    for cone in latent.cones:
-        turned[:, cone.span] = cone.of_row[:, np.newaxis]
-    known = latent.known
-    for j in np.flatnonzero(known.any(axis=0)):
-        own = known[:, j]
-        cells = np.stack([latent.lower[own, j], latent.upper[own, j], turned[own, j]], axis=1)
-        if (cells[:, 0] == cells[:, 1]).all():
-            scores[own, j] = cells[:, 0]
-        else:
-            scores[own, j] = np.unique(cells, axis=0, return_inverse=True)[1].reshape(-1)
-    return scores
-
-
-def _standard(points: np.ndarray, seen: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """The points in standard units, 0 at holes."""
-    anchor = points[seen.argmax(axis=0), np.arange(points.shape[1])]
-    z = np.where(seen, points - anchor, 0.0)
-    total = w @ seen
-    z = np.where(seen, z - w @ z / total, 0.0)
-    sd = np.sqrt(w @ np.square(z) / total)
-    return np.asarray(z / np.where(sd > 0, sd, 1.0))
-
-
-def _marks(z: np.ndarray, seen: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Sort keys of rows, the last first, that no permutation of columns and no change of units or signs alters.
-
-    Rounded, so that rounding errors sort nothing; the very last resort, which tells equal rows from others with equal
-    marks, depends on the order of the columns.
-    """
-    total = w @ seen
-    third, fourth = w @ z**3 / total, w @ z**4 / total
-    size = np.square(z).sum(axis=1)
-    skewed, tailed = (z * third).sum(axis=1), (np.square(z) * fourth).sum(axis=1)
-    resort = (z * np.arange(1, z.shape[1] + 1)).sum(axis=1)
-    return resort, *(np.round(mark, 9) for mark in (tailed, skewed, size)), seen.sum(axis=1)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from emimpute.models.base import Model
     from emimpute.table import Table
 
-__all__ = ["Law", "cells", "complete", "levels", "probabilities"]
+__all__ = ["Law", "cells", "complete", "holes", "levels", "probabilities"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +69,7 @@ def cells(law: Law, df: pd.DataFrame) -> pd.DataFrame:
     """
     positions = law.table.match(df)
     gaps = [np.flatnonzero(missing(df.iloc[:, i])) for i in positions]
-    laws = _holes(law, law.table.encode(df, positions), gaps, variance=True)
+    laws = holes(law, law.table.encode(df, positions), gaps, variance=True)
     names = [*_CELLS, "probabilities"] if any(count is not None for count in levels(law)) else _CELLS
     parts = []
     for place, (i, coding, rows) in enumerate(zip(positions, law.table.codings, gaps, strict=True)):
@@ -129,7 +129,7 @@ def probabilities(law: Law, df: pd.DataFrame, column: Any) -> pd.DataFrame:
     own = df.iloc[:, positions[place]]
     gaps = [np.zeros(0, dtype=int) for _ in positions]
     gaps[place] = np.flatnonzero(missing(own))
-    laws = _holes(law, law.table.encode(df, positions), gaps, variance=True)
+    laws = holes(law, law.table.encode(df, positions), gaps, variance=True)
     shares = law.table.codings[place].probabilities(*laws[place])
     assert shares is not None  # noqa: S101 (the column is one of categories)
     labels = pd.Index(list(shares), tupleize_cols=False, name=own.name)
@@ -170,7 +170,7 @@ def _values(
     """Legal cells (r,) for the r True ones of each mask, by position."""
     variance = rng is None and any(coding.width for coding in law.table.codings if coding.uses_variance)
     gaps = [np.flatnonzero(masks[i]) if i in masks else np.zeros(0, dtype=int) for i in positions]
-    laws = _holes(law, latent, gaps, variance=variance, rng=rng)
+    laws = holes(law, latent, gaps, variance=variance, rng=rng)
     found = {}
     for i, coding, (z, var) in zip(positions, law.table.codings, laws, strict=True):
         if i in masks:
@@ -180,7 +180,7 @@ def _values(
     return found
 
 
-def _holes(
+def holes(
     law: Law,
     latent: Latent,
     gaps: Sequence[np.ndarray],
