@@ -110,7 +110,7 @@ def loadings(x: np.ndarray, corr: np.ndarray, factors: int) -> np.ndarray:
     return np.asarray(np.exp(x / 2)[:, :, None] * omega * np.sqrt(np.maximum(theta - 1, 0.0))[:, None, :])
 
 
-def best_turn(found: np.ndarray, method: str) -> np.ndarray:
+def best_turn(found: np.ndarray, method: str, settled: float = _SETTLED) -> np.ndarray:
     """The rotation (m, m) of loadings (k, m) with the highest maximum of the criterion, from several starts.
 
     Unrotated loadings alone would not do: between two factors of the same size they are a minimum.
@@ -118,17 +118,18 @@ def best_turn(found: np.ndarray, method: str) -> np.ndarray:
     m = found.shape[1]
     rng = np.random.default_rng(0)
     starts = np.concatenate([np.eye(m)[None], np.linalg.qr(rng.standard_normal((_STARTS, m, m)))[0]])
-    turns = rotate(np.repeat(found[None], len(starts), axis=0), method, starts)
+    turns = rotate(np.repeat(found[None], len(starts), axis=0), method, starts, settled)
     squares = np.square(found @ turns)
     weight = _ORTHOMAX[method] / len(found)
     reached = np.square(squares).sum(axis=(1, 2)) - weight * np.square(squares.sum(axis=1)).sum(axis=1)
     return np.asarray(turns[np.argmax(reached >= reached.max() * (1 - 1e-12))])
 
 
-def rotate(found: np.ndarray, method: str, turn: np.ndarray) -> np.ndarray:
+def rotate(found: np.ndarray, method: str, turn: np.ndarray, settled: float = _SETTLED) -> np.ndarray:
     """Orthogonal matrices (B, m, m) that take loadings (B, k, m) to the criterion's maximum next to ``turn`` (B, m, m).
 
-    Without the normalisation of rows. The steps are those of Kaiser's iterated singular value decompositions.
+    Without the normalisation of rows. The steps are those of Kaiser's iterated singular value decompositions; they end
+    when no element changes by more than ``settled``.
     """
     weight = _ORTHOMAX[method] / found.shape[1]
     across = np.swapaxes(found, 1, 2)
@@ -138,6 +139,6 @@ def rotate(found: np.ndarray, method: str, turn: np.ndarray) -> np.ndarray:
         slope = across @ (rotated**3 - weight * rotated * np.square(rotated).sum(axis=1, keepdims=True))
         u, _, v = np.linalg.svd(slope)
         before, turns = turns, u @ v
-        if np.abs(turns - before).max() < _SETTLED:
+        if np.abs(turns - before).max() < settled:
             break
     return turns

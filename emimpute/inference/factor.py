@@ -6,6 +6,9 @@ rotation, and the test of fit takes the residual correlations against that same 
 https://doi.org/10.1111/j.2044-8317.1984.tb00789.x; with gaps Savalei & Bentler 2009,
 https://doi.org/10.1080/10705510903008238). Programs that want one number of rows get n times the mean, over all pairs
 of items, of the share of the information on their correlation that was observed.
+
+Where a rotation is hardly determined the delta method may mislead; ``bootstrap=`` takes standard errors and intervals
+from resampled rows instead (:mod:`emimpute.inference.replicates`).
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from emimpute._threads import single_threaded
 from emimpute.errors import ColumnError, EMImputeError, named, unknown
 from emimpute.inference.columns import Columns, normal_quantile
 from emimpute.inference.extraction import best_turn, correlations, extract, loadings, rotate
+from emimpute.inference.replicates import Rows, replicates
 from emimpute.inference.uncertainty import slopes, uncertainty
 
 if TYPE_CHECKING:
@@ -37,7 +41,8 @@ __all__ = ["Factors", "factor"]
 
 _ROTATIONS = ("varimax", "quartimax")
 _WIDTH = 100  # characters of a line of text
-_RANK = 1e-8  # of a derivative's singular values, relative to the largest, that are told from 0
+_UNSURE = 0.2  # standard error of a loading from which a turn of the axes is no small one any more
+_UNDETERMINED = "Standard errors above .2 say that the rotation is hardly determined: bootstrap=1000 gives intervals."
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -48,7 +53,7 @@ class Factors:
     ----------
     loadings, se
         Rotated loadings (k, m) and their standard errors; factors by falling sum of squares, each with loadings that
-        sum to a positive number.
+        sum to a positive number. Errors are by the delta method, or sds of bootstrap samples.
     unique, unique_se
         Uniquenesses (k,): 1 − communality; and their standard errors.
     unrotated
@@ -62,7 +67,13 @@ class Factors:
     statistic, df, pvalue
         Of the test that m factors account for the correlations: the residuals against their estimated covariance.
     held
-        Items whose uniqueness was held at .005 (Heywood cases); standard errors take it for known.
+        Items whose uniqueness was held at .005 (Heywood cases); standard errors take it for known, but for those by
+        the bootstrap.
+    replicates
+        Loadings (B, k, m) of bootstrap samples, if they were asked for; factors in the order and of the signs of
+        ``loadings``.
+    notes
+        What is to be said besides.
     """
 
     loadings: pd.DataFrame
@@ -80,6 +91,8 @@ class Factors:
     cov_type: str
     held: tuple[Any, ...] = ()
     latent: tuple[Any, ...] = ()
+    replicates: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def communality(self) -> pd.Series[Any]:
@@ -95,9 +108,16 @@ class Factors:
         return pd.DataFrame({"ss_loadings": squares, "share": part, "cumulative": part.cumsum()})
 
     def conf_int(self, alpha: float = 0.05) -> pd.DataFrame:
-        """Intervals of the loadings, by the normal: columns (factor, "low") and (factor, "high")."""
+        """Intervals of the loadings, by the normal: columns (factor, "low") and (factor, "high").
+
+        With bootstrap samples these are percentiles: the shares alpha/2 and 1 - alpha/2 of the replicates.
+        """
         half = normal_quantile(alpha) * self.se
         sides = {"low": self.loadings - half, "high": self.loadings + half}
+        if self.replicates is not None:
+            ends = np.quantile(self.replicates, [alpha / 2, 1 - alpha / 2], axis=0)
+            index, columns = self.loadings.index, self.loadings.columns
+            sides = {side: pd.DataFrame(e, index=index, columns=columns) for side, e in zip(sides, ends, strict=True)}
         both = pd.concat(sides, axis=1).swaplevel(axis=1)
         order = [(name, side) for name in self.loadings for side in sides]
         return both[order]
@@ -154,10 +174,18 @@ class Factors:
 
     def _notes(self) -> list[str]:
         how = "the sandwich" if self.cov_type == "sandwich" else f"the {self.cov_type} information"
-        said = [f"Standard errors and test by the delta method from {how} of the correlations."]
+        by = f"by the delta method from {how} of the correlations."
+        said = [f"Standard errors and test {by}"]
+        if self.replicates is not None:
+            samples = f"{len(self.replicates)} bootstrap samples of the rows"
+            said = [f"Standard errors and intervals by {samples}, the test {by}"]
+        elif float(np.nanmax(self.se.to_numpy(), initial=0.0)) > _UNSURE and self.rotation is not None:
+            said.append(_UNDETERMINED)
+        said += self.notes
         if self.held:
             held = f"Uniqueness held at .005 (a Heywood case): {named(self.held)}."
-            said.append(f"{held} Try fewer factors; standard errors take it for known.")
+            known = "" if self.replicates is not None else "; standard errors take it for known"
+            said.append(f"{held} Try fewer factors{known}.")
         if self.latent:
             said.append(f"Latent (polychoric) correlations stand for {named(self.latent)}.")
         return said
@@ -172,8 +200,13 @@ def factor(
     items: Iterable[Any] | None = None,
     rotation: str | None = "varimax",
     cov_type: str | None = None,
+    bootstrap: Any = 0,
+    rng: Any = None,
+    rows: Rows | None = None,
 ) -> Factors:
     """``n`` factors of the correlations of ``law``, which has this ``standing``.
+
+    ``bootstrap`` samples are taken of ``rows``, which were fitted, if there are to be any.
 
     Raises EMImputeError for a number of factors that k items do not determine, an unknown rotation, and where no
     standard errors exist; ColumnError for items that the fit lacks or holds on a transformed scale.
@@ -182,6 +215,8 @@ def factor(
     labels = columns.items(items, "In factor()")
     places = [columns.item(label, "In factor()") for label in labels]
     check(n, len(labels))
+    if isinstance(bootstrap, bool) or not isinstance(bootstrap, int | np.integer) or bootstrap < 0 or bootstrap == 1:
+        raise EMImputeError(f"bootstrap= is how many samples to take, 0 or some 1000, and this one is {bootstrap!r}.")
     if rotation is not None and rotation not in _ROTATIONS:
         raise EMImputeError(unknown("rotation", rotation, [*_ROTATIONS, "None"]))
     found = uncertainty(law, standing, cov_type).take(places)
@@ -204,11 +239,18 @@ def factor(
         return pd.DataFrame(values.reshape(len(labels), n), index=index, columns=names)
 
     statistic, free, p = _test(found, corr, unrotated, n)
+    se, unique_se = errors[: len(labels) * n], np.where(solved.free, errors[len(labels) * n :], np.nan)
+    samples: np.ndarray | None = None
+    notes: list[str] = []
+    if bootstrap and rows is not None:
+        samples, notes = replicates(law, rows, places, unrotated @ turn, rotation, times=int(bootstrap), rng=rng)
+        spread = samples.std(axis=0, ddof=1)
+        se, unique_se = spread[:, :n], spread[:, n]
     return Factors(
         loadings=table(unrotated @ turn),
-        se=table(errors[: len(labels) * n]),
+        se=table(se),
         unique=pd.Series(solved.unique, index=index, name="unique"),
-        unique_se=pd.Series(np.where(solved.free, errors[len(labels) * n :], np.nan), index=index, name="se"),
+        unique_se=pd.Series(unique_se, index=index, name="se"),
         unrotated=table(unrotated),
         rotation=None if n == 1 else rotation,
         corr=pd.DataFrame(corr, index=index, columns=index),
@@ -220,6 +262,8 @@ def factor(
         cov_type=found.cov_type,
         held=tuple(label for label, own in zip(labels, solved.free, strict=True) if not own),
         latent=tuple(label for label in labels if columns.ordered(label)),
+        replicates=None if samples is None else samples[:, :, :n],
+        notes=tuple(notes),
     )
 
 

@@ -21,7 +21,7 @@ import pandas as pd
 from emimpute._threads import single_threaded
 from emimpute.errors import EMImputeError, unknown
 from emimpute.inference.delta import jacobian, values_of
-from emimpute.inference.places import triangle
+from emimpute.inference.places import keys, triangle
 from emimpute.inference.points import BoxPoint, locate
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Standing", "stand"]
 
-_KINDS = ("observed", "expected", "sandwich")
+_COV_TYPES = ("observed", "expected", "sandwich")
 _INFORMATION = ("observed", "expected", "complete")
 _FLAT = 1e-7  # information, relative to the complete data's, that is not told from 0
 _PART = 1e-8  # squared correlation with the flat directions from which a parameter is one that the data leave open
@@ -83,7 +83,7 @@ class Standing:
 
     @property
     def default(self) -> str:
-        """The kind of standard errors where none is asked for: "observed", with intervals "sandwich"."""
+        """The type of standard errors where none is asked for: "observed", with intervals "sandwich"."""
         return "observed" if self.point is None else self.point.default
 
     @cached_property
@@ -101,46 +101,46 @@ class Standing:
 
     def table(self) -> pd.DataFrame:
         """Estimate, standard error, 95 % interval and fraction of missing information of each; notes in ``attrs``."""
-        found, kind = self.estimates, self.default
-        covariance, notes = self._covariance(kind)
+        found, cov_type = self.estimates, self.default
+        covariance, notes = self._covariance(cov_type)
         error = np.sqrt(covariance.diagonal()) if covariance is not None else np.full(len(found), _NAN)
         low, high = self._interval(found, error)
         columns = {"estimate": found, "se": error, "ci_low": low, "ci_high": high, "fmi": self._missing()}
         out = pd.DataFrame(columns, index=self.index, dtype=float)
-        out.attrs.update(kind=kind, notes=notes)
+        out.attrs.update(cov_type=cov_type, notes=notes)
         return out
 
-    def standard_errors(self, kind: str | None = None) -> pd.Series[Any]:
-        """Standard errors of one kind, in the order of ``index``. Raises EMImputeError for an unknown kind."""
-        kind = self._kind(kind)
-        covariance, notes = self._covariance(kind)
+    def standard_errors(self, cov_type: str | None = None) -> pd.Series[Any]:
+        """Standard errors of one type, in the order of ``index``. Raises EMImputeError for an unknown cov_type."""
+        cov_type = self._cov_type(cov_type)
+        covariance, notes = self._covariance(cov_type)
         error = np.full(len(self.index), _NAN) if covariance is None else np.sqrt(covariance.diagonal())
         out = pd.Series(error, index=self.index, name="se", dtype=float)
-        out.attrs.update(kind=kind, notes=notes)
+        out.attrs.update(cov_type=cov_type, notes=notes)
         return out
 
-    def cov_params(self, kind: str | None = None) -> pd.DataFrame:
-        """Covariance matrix of all estimates, labelled by ``index``. Raises EMImputeError for an unknown kind."""
-        kind = self._kind(kind)
-        covariance, notes = self._covariance(kind)
+    def cov_params(self, cov_type: str | None = None) -> pd.DataFrame:
+        """Covariance matrix of all estimates, labelled by ``index``. Raises EMImputeError for an unknown cov_type."""
+        cov_type = self._cov_type(cov_type)
+        covariance, notes = self._covariance(cov_type)
         size = len(self.index)
         whole = np.full((size, size), _NAN) if covariance is None else covariance.copy()
         out = pd.DataFrame(whole, index=self.index, columns=self.index, dtype=float)
-        out.attrs.update(kind=kind, notes=notes)
+        out.attrs.update(cov_type=cov_type, notes=notes)
         return out
 
     @single_threaded
-    def information(self, kind: str = "observed") -> pd.DataFrame:
+    def information(self, cov_type: str = "observed") -> pd.DataFrame:
         """Information (P, P) of means, covariances and cut points that are estimated, in the data's units.
 
-        Raises EMImputeError for an unknown kind, or where the information cannot be had.
+        Raises EMImputeError for an unknown cov_type, or where the information cannot be had.
         """
-        if kind not in _INFORMATION:
-            raise EMImputeError(unknown("information", kind, _INFORMATION))
+        if cov_type not in _INFORMATION:
+            raise EMImputeError(unknown("cov_type", cov_type, _INFORMATION))
         point = self._point("The information")
         self._refuse_too_large()
         back = _right_inverse(self._free_slopes)
-        found = back.T @ point.information(kind) @ back * point.total
+        found = back.T @ point.information(cov_type) @ back * point.total
         index = self._free_index
         return pd.DataFrame((found + found.T) / 2, index=index, columns=index)
 
@@ -158,15 +158,15 @@ class Standing:
         return pd.DataFrame(out, index=self.rows, columns=self._free_index)
 
     @single_threaded
-    def derived(self, function: Callable[[Any, Any], Any], kind: str | None, level: float) -> pd.DataFrame:
+    def derived(self, function: Callable[[Any, Any], Any], cov_type: str | None, level: float) -> pd.DataFrame:
         """Estimate, standard error, interval and fraction of missing information of a function of mean and covariance.
 
         Raises EMImputeError where the function's values are no finite numbers, for a level outside (0, 1), and for an
-        unknown kind.
+        unknown cov_type.
         """
         from scipy.special import ndtri  # noqa: PLC0415 (importing emimpute stays light)
 
-        kind = self._kind(kind)
+        cov_type = self._cov_type(cov_type)
         if not 0 < level < 1:
             raise EMImputeError(f"level= is between 0 and 1, as .95 is, and this one is {level!r}.")
         names, found = values_of(function, self.labels, self.mean, self.cov)
@@ -175,7 +175,7 @@ class Standing:
             slope, smooth = jacobian(function, self.labels, self.mean, self.cov, len(found))
             m = len(self.mean) * (len(self.mean) + 3) // 2
             through = slope @ self._natural[:m]
-            covariance, notes = self._covariance(kind, through)
+            covariance, notes = self._covariance(cov_type, through)
             if covariance is not None:
                 error = np.sqrt(covariance.diagonal())
             fraction = self._missing(through)
@@ -184,15 +184,15 @@ class Standing:
         far = float(ndtri((1 + level) / 2)) * error
         columns = {"estimate": found, "se": error, "ci_low": found - far, "ci_high": found + far, "fmi": fraction}
         out = pd.DataFrame(columns, index=names, dtype=float)
-        out.attrs.update(kind=kind, notes=notes)
+        out.attrs.update(cov_type=cov_type, notes=notes)
         return out
 
-    def _kind(self, kind: str | None) -> str:
-        if kind is None:
+    def _cov_type(self, cov_type: str | None) -> str:
+        if cov_type is None:
             return self.default
-        if kind not in _KINDS:
-            raise EMImputeError(unknown("kind of standard errors", kind, _KINDS))
-        return kind
+        if cov_type not in _COV_TYPES:
+            raise EMImputeError(unknown("cov_type", cov_type, _COV_TYPES))
+        return cov_type
 
     def _point(self, what: str) -> NormalPoint | BoxPoint:
         if self.point is None:
@@ -218,7 +218,8 @@ class Standing:
     def _free_index(self) -> pd.MultiIndex:
         corr, fixed = self.index.get_level_values(0) == "corr", self._point("The scores").fixed
         kept = np.flatnonzero(~corr)[~fixed]
-        return pd.MultiIndex.from_tuples([self.index[k] for k in kept], names=self.index.names)
+        index: pd.MultiIndex = self.index[kept]
+        return index.remove_unused_levels()
 
     @cached_property
     def _natural(self) -> np.ndarray:
@@ -240,7 +241,7 @@ class Standing:
         return np.concatenate([self._natural[: d + len(row)], corr, self._natural[d + len(row) :]])
 
     @single_threaded
-    def _covariance(self, kind: str, slopes: np.ndarray | None = None) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    def _covariance(self, cov_type: str, slopes: np.ndarray | None = None) -> tuple[np.ndarray | None, tuple[str, ...]]:
         """Covariance matrix of functions with these ``slopes`` (default: all of ``index``), and what is to be said."""
         point = self.point
         if point is None or point.too_large:
@@ -248,9 +249,9 @@ class Standing:
         slopes, observed = self._slopes if slopes is None else slopes, self._observed
         if observed.saddle:
             return None, (*self.notes, "The point is no maximum: in some direction the log posterior curves upwards.")
-        spectrum = _Spectrum.of(point.information("expected")) if kind == "expected" else observed
+        spectrum = _Spectrum.of(point.information("expected")) if cov_type == "expected" else observed
         within = slopes @ spectrum.inverse / point.total
-        found = slopes @ within.T if kind != "sandwich" else within @ self._meat @ within.T
+        found = slopes @ within.T if cov_type != "sandwich" else within @ self._meat @ within.T
         found = (found + found.T) / 2
         open_ = spectrum.undetermined(slopes) | observed.undetermined(slopes)  # where the estimate is one of many
         found[open_] = found[:, open_] = _NAN
@@ -354,4 +355,4 @@ def _index(labels: Sequence[Any], of_cuts: Sequence[int]) -> pd.MultiIndex:
     names = np.repeat(np.array(["mean", "cov", "corr", "cut"], dtype=object), counts)
     first = np.concatenate([np.arange(d), row, row[off], np.asarray(of_cuts, dtype=int)])
     second = np.concatenate([np.full(d, d), column, column[off], d + np.asarray(numbers, dtype=int)])
-    return pd.MultiIndex.from_arrays([names, own[first], own[second]], names=["parameter", "column", "column2"])
+    return keys([names, own[first], own[second]], ["parameter", "column", "column2"])

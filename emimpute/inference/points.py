@@ -125,11 +125,11 @@ class NormalPoint:
         """Variances (k,) of functions with these ``slopes`` (k, p), had there been no gaps."""
         return np.asarray(np.square(slopes).sum(axis=1) / self.total)
 
-    def information(self, kind: str) -> np.ndarray:
+    def information(self, cov_type: str) -> np.ndarray:
         """Information per row (p, p): "observed", "expected" given the patterns, or "complete"."""
-        if kind == "complete":
+        if cov_type == "complete":
             return np.eye(len(self.place.gradient))
-        return self._observed if kind == "observed" else self._expected
+        return self._observed if cov_type == "observed" else self._expected
 
     @cached_property
     def _observed(self) -> np.ndarray:
@@ -221,12 +221,12 @@ class BoxPoint:
         m = len(self.place.gradient) - len(self.cuts)
         return np.asarray(np.square(slopes[:, :m]).sum(axis=1) / self.total)
 
-    def information(self, kind: str) -> np.ndarray:
+    def information(self, cov_type: str) -> np.ndarray:
         """Observed information per row (p, p), 1 along directions in which nothing changes."""
-        if kind != "observed":
+        if cov_type != "observed":
             msg = (
-                f"The {kind} information is not known for columns of kind {named(self.kinds)}, whose cells are "
-                f"intervals: ask for kind='observed' or 'sandwich'."
+                f"The {cov_type} information is not known for columns of kind {named(self.kinds)}, whose cells are "
+                f"intervals: ask for cov_type='observed', or of standard errors for 'sandwich'."
             )
             raise EMImputeError(msg)
         return self._observed

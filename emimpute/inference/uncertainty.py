@@ -128,13 +128,13 @@ def uncertainty(law: Law, standing: Standing, cov_type: str | None = None) -> Un
             "or with a ridge (prior='ridge')."
         )
     weighted = bool((point.weights != 1).any())
-    kind = cov_type or ("sandwich" if weighted else point.default)
+    chosen = cov_type or ("sandwich" if weighted else point.default)
     observed, directions = _inverse(point, "observed")
-    inverse = _inverse(point, "expected")[0] if kind == "expected" else observed
+    inverse = _inverse(point, "expected")[0] if chosen == "expected" else observed
     d = len(law.params.mean)
     moments = (point.slopes * point.unit[:, None])[: d * (d + 3) // 2]  # cut points come after them
     root = moments @ inverse
-    if kind == "sandwich":
+    if chosen == "sandwich":
         size, axes = np.linalg.eigh(_meat(point))
         root = moments @ observed @ observed.T @ (axes * np.sqrt(np.maximum(size, 0.0)))
     return Uncertainty(
@@ -148,13 +148,13 @@ def uncertainty(law: Law, standing: Standing, cov_type: str | None = None) -> Un
         flat=moments @ directions,
         slopes=moments,
         point=point,
-        cov_type=kind,
+        cov_type=chosen,
     )
 
 
-def _inverse(point: NormalPoint | BoxPoint, kind: str) -> tuple[np.ndarray, np.ndarray]:
+def _inverse(point: NormalPoint | BoxPoint, cov_type: str) -> tuple[np.ndarray, np.ndarray]:
     """A root (p, r) of the inverse information, and the directions (p, f) in which there is none."""
-    values, vectors = np.linalg.eigh(point.information(kind))
+    values, vectors = np.linalg.eigh(point.information(cov_type))
     if values[0] < -_FLAT:
         raise EMImputeError(
             "The estimate is no maximum of the likelihood, so it has no standard errors: fit with more starts=, or "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
@@ -36,6 +36,7 @@ __all__ = [
     "generator_of",
     "lacking",
     "objects",
+    "repeated",
 ]
 
 _ON_A_LINE = {"real", "datetime", "timedelta"}  # kinds of numbers as they are
@@ -68,12 +69,15 @@ class Tested:
         return self.latent.observed
 
 
-def columns_of(df: pd.DataFrame, columns: Any, kinds: Mapping[Any, Any] | None) -> Tested:
-    """Choose the columns whose cells are points on a line. ColumnError: none is, or one that was asked for is not."""
+def columns_of(df: pd.DataFrame, columns: Any, kinds: Mapping[Any, Any] | None, taken: Sequence[int] = ()) -> Tested:
+    """Choose the columns whose cells are points on a line, of all but those ``taken`` for something else.
+
+    ColumnError: there is none, or one that was asked for is not of that sort.
+    """
     df = _frames.check(df)
     # Numbers are numbers here, also where they count or are 0 and 1, unless kinds= says otherwise: the first function
     # that says yes wins, so ours comes last.
-    choice = choose(df, columns, {**(kinds or {}), _are_numbers: _NUMBERS} if _mapping(kinds) else kinds)
+    choice = choose(df, columns, {**(kinds or {}), _are_numbers: _NUMBERS} if _mapping(kinds) else kinds, taken)
     insisted = set() if columns is None else set(_frames.positions(df, columns, "columns="))
     for label in kinds or ():
         insisted.update(_frames.locate(df.columns, label).tolist())
@@ -90,7 +94,9 @@ def columns_of(df: pd.DataFrame, columns: Any, kinds: Mapping[Any, Any] | None) 
         if reason is None:
             kept.append((i, coding))
         elif i in insisted and coding.width:
-            msg = f"Column {shown(df.columns[i])} cannot be tested ({reason}): take kind 'real', or leave it out."
+            msg = (
+                f"Column {shown(df.columns[i])} cannot be tested ({reason}): {_remedy(df.iloc[:, i])}, or leave it out."
+            )
             raise ColumnError(msg)
         else:
             left[i] = reason
@@ -107,6 +113,15 @@ def columns_of(df: pd.DataFrame, columns: Any, kinds: Mapping[Any, Any] | None) 
         }
     )
     return Tested(choice, table.encode(df, chosen), out)
+
+
+def _remedy(column: pd.Series[Any]) -> str:
+    """How such a column could be tested after all."""
+    if isinstance(column.dtype, pd.CategoricalDtype) or pd.api.types.is_string_dtype(column.dtype):
+        ordered = isinstance(column.dtype, pd.CategoricalDtype) and column.dtype.ordered
+        how = " (.cat.codes, with -1 as missing)" if ordered else " (0 and 1 for each category)"
+        return f"the test compares means, so put numbers in the place of its categories{how}"
+    return "take kind 'real'"
 
 
 def _are_numbers(column: pd.Series[Any]) -> bool:
@@ -162,6 +177,22 @@ def count(value: Any, what: str, meaning: str, *, least: int = 0, most: int | No
     if not whole or int(value) < least or (most is not None and int(value) > most):
         raise EMImputeError(f"{what} is {meaning}, and this one is {value!r}.")
     return int(value)
+
+
+def repeated(df: pd.DataFrame, weights: Any) -> tuple[pd.DataFrame, list[int]]:
+    """``df`` with a row of weight w as often as that, and the positions of the columns that held ``weights``.
+
+    Raises EMImputeError unless weights are whole numbers, not below 0: a test's p-value counts rows.
+    """
+    df = _frames.check(df)
+    found, taken = _frames.row_weights(df, weights)
+    if found is None:
+        return df, taken
+    if (found != np.rint(found)).any():
+        first = found[found != np.rint(found)][0]
+        msg = f"weights= hold {first:g}, and this test counts rows: it takes whole numbers, 2 for two alike."
+        raise EMImputeError(f"{msg} With other weights (sampling weights) its statistic is not chi-squared.")
+    return df.take(np.repeat(np.arange(len(df)), found.astype(int))), taken
 
 
 def generator_of(rng: Any) -> np.random.Generator:

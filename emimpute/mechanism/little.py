@@ -19,6 +19,7 @@ from emimpute.mechanism.columns import (
     fitted_to,
     generator_of,
     lacking,
+    repeated,
 )
 from emimpute.results.mcar import MCARTest
 
@@ -49,6 +50,7 @@ def mcar_test(
     *,
     columns: Any = None,
     kinds: Mapping[Any, Any] | None = None,
+    weights: Any = None,
     ddof: int = 0,
     bootstrap: int = 0,
     rng: int | np.random.Generator | None = None,
@@ -66,7 +68,10 @@ def mcar_test(
         left out and named.
     kinds
         As in :func:`emimpute.fit`: ``{"income": "positive"}`` tests the logarithm. Only kinds whose cells are points on
-        one line can be tested.
+        one line can be tested: categories have no means. Numbers are taken as they are, whatever they stand for.
+    weights
+        Label, Series or array of counts: a row of weight 2 is two such rows, one of weight 0 none. A label's column is
+        not tested. Other weights than whole numbers are refused, for the test has no known law under them.
     ddof
         0: the maximum likelihood covariance, of divisor n, as Little 1988 and most software; 1: n / (n - 1) times it.
     bootstrap
@@ -106,7 +111,8 @@ def mcar_test(
     divisor = count(ddof, "ddof=", "0 or 1", most=1)
     times = count(bootstrap, "bootstrap=", "how many tables to simulate, 0 or more")
     generator = generator_of(rng)
-    table = columns_of(df, columns, kinds)
+    df, taken = repeated(df, weights)
+    table = columns_of(df, columns, kinds, taken)
     found = patterns(table.observed)
     if not degrees(found.masks):
         return _nothing_to_test(table, found, divisor)

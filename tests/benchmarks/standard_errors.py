@@ -2,7 +2,7 @@
 
 Run with ``python tests/benchmarks/standard_errors.py [TABLES]``. Tables of 300 rows and three columns, latent
 correlations of .5; the second and the third column lose a quarter of their cells, by the first one's values (missing at
-random). "mixed" has three ordered answers and a yes or no in these two. Both kinds of standard errors are
+random). "mixed" has three ordered answers and a yes or no in these two. Both types of standard errors are
 shown; the Monte-Carlo error of a share is .01 with 500 tables. ``QUICK=1`` makes 40.
 """
 
@@ -20,7 +20,7 @@ import emimpute
 
 N, RHO, CUTS, MIDDLE = 300, 0.5, (-0.5, 0.7), 0.2
 Z = float(ndtri(0.975))
-KINDS = ("observed", "sandwich")
+COV_TYPES = ("observed", "sandwich")
 
 
 def latent(seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -57,14 +57,14 @@ def truth(index: pd.MultiIndex) -> np.ndarray:
 
 def main(tables: int) -> None:
     for make in (numbers, mixed):
-        covered: dict[str, list[np.ndarray]] = {kind: [] for kind in KINDS}
+        covered: dict[str, list[np.ndarray]] = {cov_type: [] for cov_type in COV_TYPES}
         for seed in range(tables):
             fit = emimpute.fit(make(seed))
             found = fit.params["estimate"]
-            for kind in KINDS:
-                error = fit.standard_errors(kind)
-                covered[kind].append(np.where(error > 0, np.abs(found - truth(found.index)) <= Z * error, np.nan))
-        share = pd.DataFrame({kind: np.mean(each, axis=0) for kind, each in covered.items()}, index=found.index)
+            for cov_type in COV_TYPES:
+                error = fit.standard_errors(cov_type)
+                covered[cov_type].append(np.where(error > 0, np.abs(found - truth(found.index)) <= Z * error, np.nan))
+        share = pd.DataFrame({cov_type: np.mean(each, axis=0) for cov_type, each in covered.items()}, index=found.index)
         share = share.dropna()
         print(f"\n{make.__name__}, {tables} tables: coverage of estimate +- {Z:.2f} standard errors")
         print(share.round(3).to_string())

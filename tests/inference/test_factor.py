@@ -42,6 +42,13 @@ def two(n: int = 300, share: float = 0.2) -> emimpute.Fit:
     return emimpute.fit(pd.DataFrame(x, columns=list("abcdef")), tol=1e-9)
 
 
+def of_covariance(cov: np.ndarray, n: int) -> emimpute.Fit:
+    """The fit of n complete rows whose covariance is ``cov`` exactly."""
+    x = np.random.default_rng(0).standard_normal((n, len(cov)))
+    x = (x - x.mean(axis=0)) @ np.linalg.inv(np.linalg.cholesky(np.cov(x.T, ddof=0))).T
+    return emimpute.fit(pd.DataFrame(x @ np.linalg.cholesky(cov).T, columns=list("abcdefgh")[: len(cov)]))
+
+
 def test_uniquenesses_are_factanals():
     found = complete().factor(5)
     np.testing.assert_allclose(found.unique, R["five_unique"], atol=OTHERS)
@@ -127,6 +134,102 @@ def test_one_factor_without_gaps_by_the_delta_method():
     assert "No degrees of freedom" in found.summary()
 
 
+LAVAAN = json.loads((references.FOLDER / "analysis" / "loadings.json").read_text(encoding="utf-8"))
+
+
+def test_standard_errors_where_the_factors_hold_exactly():
+    """They are those of the model's own information, bordered by the rotation's condition; and lavaan's to .2 %."""
+    n, k, m = LAVAAN["nobs"], 7, 2
+    fit = of_covariance(np.reshape(LAVAAN["corr"], (k, k)), n)
+    found = fit.factor(m)
+
+    def standardised(t):
+        load = t[: k * m].reshape(k, m)
+        total = np.square(load).sum(axis=1) + t[k * m :]
+        return load / np.sqrt(total)[:, None], t[k * m :] / total
+
+    def sigma(t):
+        load = t[: k * m].reshape(k, m)
+        return load @ load.T + np.diag(t[k * m :])
+
+    def condition(t):
+        load = standardised(t)[0]
+        crossed = load.T @ (load**3 - load * np.square(load).mean(axis=0))
+        return np.array([crossed[0, 1] - crossed[1, 0]])
+
+    def jacobian(of, at, h=1e-5):
+        return np.array([(np.ravel(of(at + h * e)) - np.ravel(of(at - h * e))) / (2 * h) for e in np.eye(len(at))]).T
+
+    at = np.concatenate([found.loadings.to_numpy().ravel(), found.unique])
+    assert abs(condition(at)[0]) < 1e-10
+    inverse = np.linalg.inv(sigma(at))
+    change, border = jacobian(sigma, at), jacobian(condition, at)
+    information = n / 2 * change.T @ np.kron(inverse, inverse) @ change
+    bordered = np.linalg.inv(np.block([[information, border.T], [border, np.zeros((1, 1))]]))[: len(at), : len(at)]
+    slope = jacobian(lambda t: np.concatenate([part.ravel() for part in standardised(t)]), at)
+    expected = np.sqrt(np.diag(slope @ bordered @ slope.T))
+    np.testing.assert_allclose(found.se.to_numpy().ravel(), expected[: k * m], rtol=1e-6)
+    np.testing.assert_allclose(found.unique_se, expected[k * m :], rtol=1e-6)
+    theirs = {name: np.reshape(LAVAAN["varimax"][name], (m, k)).T for name in ("loadings", "se")}
+    np.testing.assert_allclose(found.loadings, theirs["loadings"], atol=1e-6)
+    np.testing.assert_allclose(found.se, theirs["se"], rtol=2e-3)
+    np.testing.assert_allclose(found.unique_se, LAVAAN["varimax"]["unique_se"], rtol=2e-3)
+
+
+def test_the_bootstrap_agrees_where_the_rotation_is_sure():
+    """With the delta method, on normal rows; the same seed gives the same bits, and a longer run begins alike."""
+    fit = two(share=0.1)
+    found, delta = fit.factor(2, bootstrap=150, rng=1), fit.factor(2)
+    pd.testing.assert_frame_equal(found.loadings, delta.loadings)
+    assert found.replicates.shape == (150, 6, 2)
+    np.testing.assert_allclose(found.se / delta.se, 1, atol=0.3)
+    assert (found.se / delta.se).mean(axis=None) == pytest.approx(1, abs=0.1)
+    np.testing.assert_allclose(found.unique_se / delta.unique_se, 1, atol=0.3)
+    np.testing.assert_array_equal(found.se, found.replicates.std(axis=0, ddof=1))
+    again = fit.factor(2, bootstrap=20, rng=1)
+    np.testing.assert_array_equal(again.replicates, found.replicates[:20])
+    low, high = np.quantile(found.replicates[:, 0, 0], [0.05, 0.95])
+    assert found.conf_int(0.1).loc["a", "F1"].tolist() == [low, high]
+    assert "150 bootstrap samples of the rows" in found.summary()
+
+
+def test_the_bootstrap_sees_what_the_delta_method_does_not():
+    """Items at equal angles leave varimax almost free: loadings of samples stay within 1, and it is said."""
+    angle = np.arange(8) * np.pi / 8
+    size = 0.7 + 0.02 * np.cos(4 * angle)
+    pattern = np.column_stack([size * np.cos(angle), size * np.sin(angle)])
+    corr = pattern @ pattern.T
+    np.fill_diagonal(corr, 1.0)
+    fit = of_covariance(corr, 150)
+    delta, found = fit.factor(2), fit.factor(2, bootstrap=40, rng=0)
+    assert delta.se.max(axis=None) > 0.2
+    assert "the rotation is hardly determined" in delta.summary()
+    assert "hardly determined" not in found.summary()
+    assert (np.abs(found.conf_int()) <= 1).all(axis=None)
+    assert found.se.max(axis=None) < delta.se.max(axis=None)
+
+
+def test_bootstrap_of_unrotated_factors_and_of_one():
+    """Signs follow the fit's; a held uniqueness has an error too."""
+    for n, rotation in ((1, "varimax"), (2, None)):
+        found = two().factor(n, rotation=rotation, bootstrap=30, rng=0)
+        products = (found.replicates * found.loadings.to_numpy()).sum(axis=1)
+        assert (products > 0).all()
+        assert np.isfinite(found.se).all(axis=None)
+
+
+def test_bootstrap_with_weights_and_ordered_answers():
+    """Rows of weight 0 are never drawn; latent correlations are resampled too."""
+    table = datasets.load("bfi").iloc[:300][["A2", "A3", "A5"]]
+    plain, doubled = table.iloc[:150], table.assign(w=np.repeat([1.0, 0.0], 150))
+    one = emimpute.fit(plain).factor(1, bootstrap=100, rng=0)
+    other = emimpute.fit(doubled, weights="w").factor(1, bootstrap=100, rng=0)
+    np.testing.assert_allclose(one.loadings, other.loadings, atol=1e-5)
+    np.testing.assert_allclose(one.se / other.se, 1, atol=0.4)
+    latent = emimpute.fit(table, kinds=dict.fromkeys(table, "ordinal")).factor(1, bootstrap=4, rng=0)
+    assert latent.replicates.shape == (4, 3, 1)
+
+
 def test_the_effective_number_of_rows():
     """All of them without gaps; with gaps n times the mean share of observed information of the correlations."""
     assert complete().factor(2).effective_nobs == pytest.approx(2436)
@@ -188,6 +291,9 @@ def test_symmetric_factors_are_told_apart():
         (lambda fit: fit.factor(1, ["a", "b", "q"]), "no column 'q'"),
         (lambda fit: fit.factor(1, "abc"), "is text"),
         (lambda fit: emimpute.read_json(fit.to_json()).factor(1), "read from a file"),
+        (lambda fit: fit.factor(1, bootstrap=1), "bootstrap= is how many samples"),
+        (lambda fit: fit.factor(1, bootstrap=2.5), "bootstrap= is how many samples"),
+        (lambda fit: fit.factor(1, bootstrap=9, rng="x"), "rng= is None, an int or"),
     ],
 )
 def test_bad_input(call, said):

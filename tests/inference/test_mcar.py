@@ -58,6 +58,17 @@ def test_unbiased_covariance(name, chi2):
     assert emimpute.mcar_test(references.load(name).frame, ddof=1).statistic == pytest.approx(chi2, rel=EXACT)
 
 
+@pytest.mark.parametrize(("name", "chi2"), [("ability", 1161.70940776888), ("chain", 60.2452229310861)])
+def test_empty_rows_have_no_part_in_the_divisor(name, chi2):
+    """The files count them (chi2_unbiased_Sigma), and they add nothing to the covariance: n is of the others here."""
+    frame = references.load(name).frame
+    whole, seen = len(frame), int(frame.notna().any(axis=1).sum())
+    assert seen < whole
+    test = emimpute.mcar_test(frame, ddof=1)
+    assert test.statistic == pytest.approx(chi2 * whole / (whole - 1) * (seen - 1) / seen, rel=EXACT)
+    assert test.statistic == pytest.approx(emimpute.mcar_test(frame.dropna(how="all"), ddof=1).statistic, rel=EXACT)
+
+
 def test_contributions_add_up():
     """By variable and by pattern; the degrees of freedom too."""
     test = references.load("boys_num").frame.em.mcar_test()
@@ -132,6 +143,55 @@ def test_bootstrap():
     short = df.em.mcar_test(bootstrap=20, rng=3)
     np.testing.assert_array_equal(short.bootstrap, test.bootstrap[:20])
     assert "Bootstrap p" in short.summary()
+
+
+def test_a_weight_is_so_many_rows():
+    """To the last bit, the bootstrap and all contributions too; the weights' own column is not tested."""
+    df = incomplete(60, 3)
+    counts = np.random.default_rng(1).integers(0, 4, 60)
+    expected = df.loc[np.repeat(df.index, counts)].em.mcar_test(bootstrap=9, rng=1)
+    for found in (
+        df.assign(w=counts).em.mcar_test(weights="w", bootstrap=9, rng=1),
+        df.em.mcar_test(weights=pd.Series(counts * 1.0, index=df.index), bootstrap=9, rng=1),
+    ):
+        assert found.nobs == counts.sum()
+        assert (found.statistic, found.df) == (expected.statistic, expected.df)
+        np.testing.assert_array_equal(found.bootstrap, expected.bootstrap)
+        pd.testing.assert_frame_equal(found.by_variable, expected.by_variable)
+        pd.testing.assert_frame_equal(found.by_pattern, expected.by_pattern)
+
+
+@pytest.mark.parametrize(
+    ("weights", "words"),
+    [
+        (np.full(60, 0.5), r"weights= hold 0.5.*whole numbers"),
+        (np.zeros(60), "every weight is 0"),
+        (-np.ones(60), "not below 0"),
+        (np.ones(3), "one for each row"),
+        ("q", "'q'"),
+    ],
+)
+def test_weights_that_are_no_counts(weights, words):
+    """The statistic has no known law under them."""
+    with pytest.raises(emimpute.EMImputeError, match=words):
+        incomplete(60, 3).em.mcar_test(weights=weights)
+
+
+def test_categories_have_no_means():
+    """They are left out and named; asked for, the error says how; their codes can be tested as the numbers they are."""
+    df = incomplete(120, 3)
+    grade = pd.Series(pd.cut(df["a"], [-9, -1, 0, 1, 9], labels=list("dcba")))
+    coded = grade.cat.codes.where(grade.cat.codes >= 0)
+    mixed = df.assign(a=grade, sort=pd.Categorical(np.resize(["x", "y", "z"], 120)))
+    left = mixed.em.mcar_test().left_out.set_index("column")["reason"]
+    assert left.to_dict() == {"a": "kind ordinal", "sort": "kind nominal"}
+    with pytest.raises(emimpute.ColumnError, match=r"'a' cannot be tested \(kind ordinal\).*means.*cat\.codes"):
+        mixed.em.mcar_test(kinds={"a": "ordinal"})
+    with pytest.raises(emimpute.ColumnError, match=r"'sort' cannot be tested \(kind nominal\).*0 and 1 for each"):
+        mixed.em.mcar_test(columns=["b", "sort"])
+    with pytest.raises(emimpute.ColumnError, match=r"'n' cannot be tested \(kind count\): take kind 'real'"):
+        df.assign(n=np.resize([0, 1, 4, 2], 120)).em.mcar_test(kinds={"n": "count"})
+    assert df.assign(a=coded).em.mcar_test().by_variable.index.tolist() == ["a", "b", "c"]
 
 
 def test_bootstrap_sees_a_difference():

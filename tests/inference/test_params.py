@@ -91,12 +91,12 @@ def units(fit: emimpute.Fit) -> np.ndarray:
 # Against other software
 
 
-@pytest.mark.parametrize("kind", ["observed", "expected"])
+@pytest.mark.parametrize("cov_type", ["observed", "expected"])
 @pytest.mark.parametrize("name", ML)
-def test_errors_are_the_references(name, kind):
+def test_errors_are_the_references(name, cov_type):
     """Of the observed and the expected information, where lavaan and a 200-bit computation agree."""
-    expected = references.load(name).expected[f"se_{kind}"]
-    found = fitted(name).standard_errors(kind)
+    expected = references.load(name).expected[f"se_{cov_type}"]
+    found = fitted(name).standard_errors(cov_type)
     both = np.concatenate([found["mean"], found["cov"]])
     np.testing.assert_allclose(both, expected["mu"] + expected["vechSigma"], rtol=REFERENCE)
 
@@ -233,8 +233,8 @@ def test_complete_data_have_textbook_errors():
     x = pd.DataFrame(correlated(np.random.default_rng(0), 50, 2), columns=["x", "y"])
     fit = emimpute.fit(x)
     rho, var = fit.corr.loc["x", "y"], np.diag(fit.cov)
-    for kind in ("observed", "expected"):
-        found = fit.standard_errors(kind)
+    for cov_type in ("observed", "expected"):
+        found = fit.standard_errors(cov_type)
         np.testing.assert_allclose(found["mean"], np.sqrt(var / 50))
         assert found["cov", "x", "x"] == pytest.approx(var[0] * np.sqrt(2 / 50))
         assert found["corr", "y", "x"] == pytest.approx((1 - rho**2) / np.sqrt(50))
@@ -261,7 +261,7 @@ def test_the_table_is_as_promised():
         source = fit.mean[x] if name == "mean" else getattr(fit, name).loc[x, y]
         assert found.loc[(name, x, y), "estimate"] == pytest.approx(source, rel=1e-12)
     pd.testing.assert_series_equal(found["se"], fit.standard_errors(), check_names=False)
-    assert found.attrs["kind"] == "observed"
+    assert found.attrs["cov_type"] == "observed"
     assert found.attrs["notes"] == ()
     found.iloc[:, :] = 0.0  # is the caller's own
     assert (fit.params["se"] > 0).all()
@@ -344,12 +344,12 @@ def test_the_delta_method_by_hand():
     assert found.attrs["notes"] == ()
 
 
-@pytest.mark.parametrize("kind", ["observed", "expected", "sandwich"])
-def test_a_parameter_as_a_function_of_the_parameters(kind):
+@pytest.mark.parametrize("cov_type", ["observed", "expected", "sandwich"])
+def test_a_parameter_as_a_function_of_the_parameters(cov_type):
     """Has the error it has in the table."""
     fit = fitted("airquality")
-    everything = fit.derived(lambda mean, cov: vector(mean.to_numpy(), cov.to_numpy()), kind=kind)
-    found = fit.standard_errors(kind)
+    everything = fit.derived(lambda mean, cov: vector(mean.to_numpy(), cov.to_numpy()), cov_type=cov_type)
+    found = fit.standard_errors(cov_type)
     np.testing.assert_allclose(everything["se"], np.concatenate([found["mean"], found["cov"]]), rtol=1e-7)
 
 
@@ -390,7 +390,7 @@ def test_a_file_holds_no_data():
             ask()
 
 
-def test_unknown_kinds_and_levels():
+def test_unknown_types_and_levels():
     """Are named, with what there is."""
     fit = emimpute.fit(gappy())
     with pytest.raises(emimpute.EMImputeError, match="'observed'"):
@@ -408,8 +408,8 @@ def test_flat_directions_have_no_errors(name):
     known = np.concatenate(
         [vector(case.identified_mean.to_numpy().astype(float), case.identified.to_numpy().astype(float)) > 0]
     )
-    for kind in ("observed", "expected", "sandwich"):
-        found = fit.standard_errors(kind)
+    for cov_type in ("observed", "expected", "sandwich"):
+        found = fit.standard_errors(cov_type)
         both = np.concatenate([found["mean"], found["cov"]])
         np.testing.assert_array_equal(np.isfinite(both), known)
         assert any("flat" in note for note in found.attrs["notes"])
@@ -501,7 +501,7 @@ def test_rows_with_intervals_have_the_derivatives_of_their_log_probability(boxed
 def test_with_intervals_the_sandwich_is_the_default(boxed):
     """Near the observed information's errors, for the data are what the model says; 0 for what is so by definition."""
     found, observed = boxed.params, boxed.standard_errors("observed")
-    assert found.attrs["kind"] == boxed.standard_errors().attrs["kind"] == "sandwich"
+    assert found.attrs["cov_type"] == boxed.standard_errors().attrs["cov_type"] == "sandwich"
     fixed = [("mean", "o", ""), ("cov", "o", "o"), ("cov", "b", "b")]
     assert (found.loc[fixed, ["se"]] == 0).all(axis=None)
     assert found.loc[fixed, "fmi"].isna().all()
@@ -511,7 +511,7 @@ def test_with_intervals_the_sandwich_is_the_default(boxed):
     assert (found["se"][free] / observed[free]).between(0.7, 1.5).all()
     assert found.index[-1] == ("cut", "b", 1)
     assert found.loc[("cut", "o", 2), "estimate"] == boxed.cuts["o", 2]
-    with pytest.raises(emimpute.EMImputeError, match=r"'ordinal'.*kind='observed' or 'sandwich'"):
+    with pytest.raises(emimpute.EMImputeError, match=r"'ordinal'.*cov_type='observed'.*'sandwich'"):
         boxed.standard_errors("expected")
     fractions = boxed.diagnostics.missing_information
     np.testing.assert_allclose(
@@ -524,14 +524,14 @@ def test_with_intervals_the_sandwich_is_the_default(boxed):
 
 
 def test_a_single_ordered_column_has_textbook_errors():
-    """A cut point is Φ⁻¹ of a share: its variance is p(1 - p)/(n φ²), by either kind."""
+    """A cut point is Φ⁻¹ of a share: its variance is p(1 - p)/(n φ²), by either type."""
     answers = np.repeat([0, 1, 2], [30, 50, 40])
     df = pd.DataFrame({"o": pd.Categorical.from_codes(answers, ["lo", "mid", "hi"], ordered=True)})
     fit = emimpute.fit(df, tol=1e-9)
     p = np.array([30, 80]) / 120
     expected = np.sqrt(p * (1 - p) / 120) / norm.pdf(ndtri(p))
-    for kind in ("observed", "sandwich"):
-        np.testing.assert_allclose(fit.standard_errors(kind)["cut"], expected, rtol=1e-5)
+    for cov_type in ("observed", "sandwich"):
+        np.testing.assert_allclose(fit.standard_errors(cov_type)["cut"], expected, rtol=1e-5)
 
 
 # Coverage
@@ -557,7 +557,7 @@ def test_the_sandwich_holds_where_columns_are_not_normal():
         x = rng.standard_t(6, size=(300, 2))
         x[rng.random(300) < 0.3, 1] = np.nan
         fit = emimpute.fit(pd.DataFrame(x, columns=["x", "y"]))
-        errors = [fit.standard_errors(kind)["cov", "y", "y"] for kind in ("observed", "sandwich")]
+        errors = [fit.standard_errors(cov_type)["cov", "y", "y"] for cov_type in ("observed", "sandwich")]
         found.append([fit.cov.loc["y", "y"], *errors])
     actual = np.std([row[0] for row in found])
     observed, sandwich = np.mean(found, axis=0)[1:]
@@ -578,3 +578,18 @@ def test_the_law_is_what_is_asked():
     own = Law(fit.law.table, Other(), fit.law.params)
     with pytest.raises(emimpute.EMImputeError, match="'other'"):
         params.stand(own, fit.data, None, None, converged=True)
+
+
+def test_labels_that_are_tuples_of_several_lengths():
+    """Each is one label, beside others that are none, in every table."""
+    rng = np.random.default_rng(6)
+    labels = pd.Index([("a", 1), ("b", 2, 3), "c"], tupleize_cols=False)
+    df = pd.DataFrame(rng.standard_normal((20, 3)), columns=labels)
+    df.iloc[0, 0] = np.nan
+    fit = df.em.fit()
+    plain = df.set_axis(["a", "b", "c"], axis=1).em.fit()
+    assert fit.params.index[:3].tolist() == [("mean", label, "") for label in labels]
+    np.testing.assert_array_equal(fit.params, plain.params)
+    for table in (fit.scores(), fit.information(), fit.cov_params()):
+        assert table.columns[:4].tolist() == [*fit.params.index[:3], ("cov", ("a", 1), ("a", 1))]
+    assert len(df.em.draw(2, method="posterior", rng=1)) == 2

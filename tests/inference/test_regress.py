@@ -112,8 +112,8 @@ def test_counts_as_weights_are_rows():
     np.testing.assert_allclose(once.bse, often.bse, rtol=NUMERIC)
 
 
-@pytest.mark.parametrize("kind", ["observed", "expected", "sandwich"])
-def test_it_is_the_delta_method(kind):
+@pytest.mark.parametrize("cov_type", ["observed", "expected", "sandwich"])
+def test_it_is_the_delta_method(cov_type):
     """What ``Fit.derived`` says of the same functions, by numerical derivatives; residual variance too."""
     fit = emimpute.fit(gappy())
 
@@ -122,7 +122,7 @@ def test_it_is_the_delta_method(kind):
         variance = cov.loc["y", "y"] - slopes @ cov.loc[["x1", "x2"], "y"]
         return {"Intercept": mean["y"] - slopes @ mean[["x1", "x2"]], "x1": slopes[0], "x2": slopes[1], "s2": variance}
 
-    found, other = fit.regress("y ~ x1 + x2", cov_type=kind), fit.derived(by_hand, kind=kind)
+    found, other = fit.regress("y ~ x1 + x2", cov_type=cov_type), fit.derived(by_hand, cov_type=cov_type)
     np.testing.assert_allclose(found.params, other["estimate"][:3], rtol=NUMERIC)
     np.testing.assert_allclose([*found.bse, found.scale_se], other["se"], rtol=NUMERIC)
     np.testing.assert_allclose(found.fmi, other["fmi"][:3], atol=NUMERIC)

@@ -75,9 +75,9 @@ def test_the_standard_error_without_gaps_is_the_closed_form():
     assert found.se == pytest.approx(np.sqrt(2 * k**2 / ((k - 1) ** 2 * total**3) * inner / n), rel=NUMERIC)
 
 
-@pytest.mark.parametrize("kind", ["observed", "expected", "sandwich"])
+@pytest.mark.parametrize("cov_type", ["observed", "expected", "sandwich"])
 @pytest.mark.parametrize("standardized", [False, True])
-def test_alpha_is_the_delta_method(kind, standardized):
+def test_alpha_is_the_delta_method(cov_type, standardized):
     """What ``Fit.derived`` says of the same function, where there are gaps."""
 
     def by_hand(_, cov):
@@ -85,11 +85,11 @@ def test_alpha_is_the_delta_method(kind, standardized):
         s = s / np.sqrt(np.outer(np.diag(s), np.diag(s))) if standardized else s
         return 5 / 4 * (1 - np.trace(s) / s.sum())
 
-    found = gappy().alpha(AGREE, ["A1"], standardized=standardized, cov_type=kind)
-    other = gappy().derived(by_hand, kind=kind).iloc[0]
+    found = gappy().alpha(AGREE, ["A1"], standardized=standardized, cov_type=cov_type)
+    other = gappy().derived(by_hand, cov_type=cov_type).iloc[0]
     assert found.estimate == pytest.approx(other["estimate"], rel=EXACT)
     assert found.se == pytest.approx(other["se"], rel=NUMERIC)
-    assert found.cov_type == kind
+    assert found.cov_type == cov_type
 
 
 def test_gaps_cost_precision():

@@ -11,12 +11,13 @@ from pathlib import Path
 
 HERE = Path(__file__).parent / "mi"
 FILES = ("pooling.json", "D_tests_nhanes.json", "mcmcNorm_posteriors.json", "substantive_models.json")
+COMPLETED = tuple(f"nhanes_imp{number:02d}.csv" for number in range(1, 11))
 
 
 def collect(source: Path) -> None:
     """Copy the files."""
     HERE.mkdir(exist_ok=True)
-    for name in FILES:
+    for name in FILES + COMPLETED:
         shutil.copyfile(source / "mi" / name, HERE / name)
 
 
