@@ -7,24 +7,26 @@
 SHELL := /bin/sh
 PYTHONS := python3 python3.14 python3.13 python3.12 python3.11
 
-ENVIRONMENTS := demo test pandas2 bench
+ENVIRONMENTS := demo test pandas2 bench docs
 INSTALL_demo :=
 EXAMPLE := tests/plugin_example
 INSTALL_test := --editable $(EXAMPLE) --group test --group lint
 INSTALL_bench := --group bench
+INSTALL_docs := --group docs
 INSTALL_pandas2 := --editable $(EXAMPLE) --group test 'pandas>=2.3,<3'
 
 DEMO := .venv/demo/bin/python
 TEST := .venv/test/bin/python
 PANDAS2 := .venv/pandas2/bin/python
 BENCH := .venv/bench/bin/python
+DOCS := .venv/docs/bin/python
 
 # What the caller's shell is set up for must not leak into our environments.
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME PIP_USER PIP_TARGET PIP_PREFIX MYPYPATH
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint test-new test-pandas2 bench clean
+.PHONY: help demo test lint test-new test-pandas2 docs bench clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -35,7 +37,7 @@ demo: .venv/demo/.complete  ## impute the bundled real data and write the comple
 	$(DEMO) -m emimpute impute "$$survey" -o build/demo/bfi_completed.csv --force && \
 	$(DEMO) -c "$$SHOW_FILLS" "$$survey" build/demo/bfi_completed.csv
 
-test: lint test-new test-pandas2  ## all that a change must pass
+test: lint test-new test-pandas2 docs  ## all that a change must pass
 
 lint: .venv/test/.complete  ## ruff (rules and format) and mypy
 	$(TEST) -m ruff check
@@ -48,13 +50,19 @@ test-new: .venv/test/.complete  ## tests, doctests and README blocks on the newe
 test-pandas2: .venv/pandas2/.complete  ## the same on pandas 2.3
 	PLUGIN_EXAMPLE=installed $(PANDAS2) -m pytest -q
 
+docs: .venv/docs/.complete  ## the pages and the notebooks, run and built in build/docs; warnings are errors
+	@rm -rf build/docs
+	$(DOCS) -m sphinx -q -W -E -j auto -d build/doctrees docs build/docs
+	$(DOCS) tests/outside.py build/docs
+	@echo "The pages are in build/docs/index.html."
+
 bench: .venv/bench/.complete  ## the stopwatches of tests/benchmarks, beside the peers; with QUICK=1 on small tables only
 	@for script in tests/benchmarks/[a-z]*.py; do \
 		echo "== $$script"; $(BENCH) "$$script" || exit 1; \
 	done
 
 clean:  ## remove all that was made here
-	rm -rf $(ENVIRONMENTS:%=.venv/%) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(ENVIRONMENTS:%=.venv/%) build dist docs/brought .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
 # The example's entry points are read where it is installed.
 .venv/test/.complete .venv/pandas2/.complete: $(EXAMPLE)/pyproject.toml
