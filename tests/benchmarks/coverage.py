@@ -1,27 +1,36 @@
-"""How often 95 % intervals cover: regression after multiple imputation, and what one replication takes.
+"""How often 95 % intervals cover: regression from incomplete data, and what one replication takes.
 
-Run with ``python tests/benchmarks/coverage.py --replications 1000``; ``--first`` takes the seeds from there on. A
-replication draws n = 200 rows of four normal columns, correlated .5 where nothing else is said, and removes about 30 %
-of the cells of three of them at random given the others that are complete (MAR): y and b go the more often the higher a
-is, c completely at random. The analysis is the regression of y on a, b and c. All methods see the same data. Under
-"complete data" is the regression before any cell was removed, which is what sampling alone does to the table.
+Run with ``python tests/benchmarks/coverage.py``: 1000 replications, some five minutes. ``--first`` takes the seeds from
+there on, ``--results FILE`` keeps what was found, so that a run can be taken up again; ``QUICK=1`` in the environment
+makes 5. A replication draws n = 200 rows of four normal columns, correlated .5 where nothing else is said, and removes
+about 30 % of the cells of three of them at random given the other one, which is complete (MAR): y and b go the more
+often the higher a is, c completely at random. The analysis is the regression of y on a, b and c. All methods see the
+same data. Under "complete data" is the regression before any cell was removed, which is what sampling alone does to the
+table.
 """
 
 from __future__ import annotations
 
 import argparse
-import time
+import os
 import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import statsmodels.api as sm
+from _replications import answers, coverage, minus, widths
 from threadpoolctl import threadpool_limits
 
 import emimpute
 
-TRUTH = {"Intercept": 1.0, "a": 0.5, "b": -0.4, "c": 0.3}
-METHODS = ("bootstrap", "posterior", "plugin")
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+TRUTH = pd.Series({"Intercept": 1.0, "a": 0.5, "b": -0.4, "c": 0.3})
+DRAWS = ("bootstrap", "posterior", "plugin")
+METHODS = ("complete data", "regress", *DRAWS)
 FORMULA = "y ~ a + b + c"
 M = 20
 
@@ -38,45 +47,43 @@ def sample(seed: int, n: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     return whole, gaps
 
 
-def intervals(method: str, whole: pd.DataFrame, gaps: pd.DataFrame, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Estimates (k,) and their 95 % intervals (k, 2), in the order of ``TRUTH``."""
-    if method == "complete data":
-        result = sm.OLS.from_formula(FORMULA, whole).fit()
-        return result.params[list(TRUTH)].to_numpy(), result.conf_int().loc[list(TRUTH)].to_numpy()
-    params = emimpute.draw(gaps, M, method=method, rng=seed).pool(FORMULA).params.loc[list(TRUTH)]
-    return params["estimate"].to_numpy(), params[["ci_low", "ci_high"]].to_numpy()
+def intervals(method: str, seed: int, n: int) -> np.ndarray:
+    """Estimates and their 95 % intervals (4, 3), in the order of ``TRUTH``."""
+    whole, gaps = sample(seed, n)
+    terms = list(TRUTH.index)
+    if method in DRAWS:
+        params = emimpute.draw(gaps, M, method=method, rng=seed).pool(FORMULA).params
+        return params.loc[terms, ["estimate", "ci_low", "ci_high"]].to_numpy()
+    result = emimpute.fit(gaps).regress(FORMULA) if method == "regress" else sm.OLS.from_formula(FORMULA, whole).fit()
+    return np.column_stack([result.params[terms], result.conf_int().loc[terms]])
 
 
-def main() -> None:
-    """Print a table, a row for each method."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print tables, a row for each method."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--replications", type=int, default=200)
+    parser.add_argument("--replications", type=int, default=5 if os.environ.get("QUICK") else 1000)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--rows", type=int, default=200)
-    given = parser.parse_args()
+    parser.add_argument("--methods", default=",".join(METHODS))
+    parser.add_argument("--results", type=Path)
+    given = parser.parse_args(arguments)
     warnings.simplefilter("ignore", emimpute.EMImputeWarning)  # plugin warns, as it should
-    truth = np.array(list(TRUTH.values()))
-    methods = ("complete data", *METHODS)
-    seconds: dict[str, list[float]] = {method: [] for method in methods}
-    found = {method: np.empty((given.replications, len(truth), 3)) for method in methods}
     with threadpool_limits(1):
-        for r in range(given.replications):
-            whole, gaps = sample(given.first + r, given.rows)
-            for method in methods:
-                begin = time.process_time()
-                estimate, interval = intervals(method, whole, gaps, given.first + r)
-                seconds[method].append(time.process_time() - begin)
-                found[method][r] = np.column_stack([estimate, interval])
-    rows = {}
-    for method in methods:
-        estimate, low, high = np.moveaxis(found[method], 2, 0)
-        covered = ((low <= truth) & (truth <= high)).mean(axis=0)
-        rows[method] = [*covered, covered.mean(), *(estimate.mean(axis=0) - truth), (high - low).mean()]
-        rows[method].append(1e3 * float(np.median(seconds[method])))
-    names = [*TRUTH, "mean", *(f"bias {name}" for name in TRUTH), "width", "ms"]
-    print(f"{given.replications} replications of n = {given.rows}, m = {M}; a coverage of .95 has the standard error")
-    print(f"{np.sqrt(0.05 * 0.95 / given.replications):.3f}")
-    print(pd.DataFrame.from_dict(rows, orient="index", columns=names).round(3).to_string())
+        found = answers(
+            lambda method, number: intervals(method, number, given.rows),
+            given.methods.split(","),
+            range(given.first, given.first + given.replications),
+            terms=len(TRUTH),
+            settings={"rows": given.rows, "m": M},
+            results=given.results,
+        )
+    print(f"{given.replications} replications of n = {given.rows}, m = {M}: coverage of 95 % intervals")
+    print(coverage(found, TRUTH).round(3).to_string())
+    if "complete data" in found:
+        print("\nless that with complete data")
+        print(minus(found, "complete data", TRUTH).round(3).to_string())
+    print("\nbias over the sd of estimates, width of intervals, processor time")
+    print(widths(found, TRUTH).round(3).to_string())
 
 
 if __name__ == "__main__":
