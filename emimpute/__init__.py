@@ -27,9 +27,11 @@ from emimpute.inference.imputations import Imputations
 from emimpute.inference.pool import Pooled, pool
 from emimpute.inference.ratio import lr_test
 from emimpute.interfaces import accessor as _accessor  # noqa: F401 (registers df.em)
+from emimpute.interfaces.survey import Survey, read_survey
 from emimpute.kinds.registry import register as register_kind
 from emimpute.mechanism import homogeneity_test, indicator_tests, mcar_test
 from emimpute.missingness import coverage, flux, patterns
+from emimpute.models.registry import register as register_model
 from emimpute.results.fit import Fit
 from emimpute.results.persist import read_json
 
@@ -48,6 +50,7 @@ __all__ = [
     "PluginError",
     "PluginWarning",
     "Pooled",
+    "Survey",
     "bind",
     "coverage",
     "datasets",
@@ -62,5 +65,7 @@ __all__ = [
     "patterns",
     "pool",
     "read_json",
+    "read_survey",
     "register_kind",
+    "register_model",
 ]

@@ -327,8 +327,8 @@ def draw(
     method
         How the parameters, which are uncertain too, vary between imputations. ``"bootstrap"``: each is fitted to rows
         that were drawn anew. ``"posterior"``: data augmentation from the fit, under the noninformative prior
-        ``|Σ|^(-(d+1)/2)``, for columns without intervals. ``"plugin"``: not at all, with a warning, for intervals
-        from such draws are too narrow.
+        ``|Σ|^(-(d+1)/2)``, and for answers in categories and brackets a ridge of half a row on correlations besides.
+        ``"plugin"``: not at all, with a warning, for intervals from such draws are too narrow.
     delta
         What if the missing are not like the observed? ``{"income": -.5}`` shifts the drawn incomes by so many of the
         column's standard deviations (on the scale of its model: for a positive column that of its logarithm, for

@@ -115,7 +115,8 @@ def unknown(what: str, name: object, known: Sequence[object]) -> str:
     "There is no kind 'reel': did you mean 'real'?"
     """
     by_text = {str(k): k for k in known}
-    close = difflib.get_close_matches(str(name), list(by_text), n=3, cutoff=0.6)
+    alike = [text for text in by_text if text.casefold().strip() == str(name).casefold().strip()]
+    close = alike[:3] or difflib.get_close_matches(str(name), list(by_text), n=3, cutoff=0.6)
     if close:
         hint = f"did you mean {' or '.join(shown(by_text[text]) for text in close)}?"
     else:

@@ -239,9 +239,15 @@ def _maximize(sample: _Sample, found: list[Finding], how: Settings, watch: Watch
     ridge = _ridge(sample, found)
     if how.automatic:
         return _ridged(sample, how, watch, spent, fallback=ridge), found
-    run = _run(sample, ridge, how, watch, spent)
+    if ridge != priors.PIN:
+        return _run(sample, ridge, how, watch, spent), found
+    # Where there are unordered answers, a pinned run ends soon or wanders: their utilities take what it leaves open.
+    before = 0 if spent is None else spent.esteps
+    limit = min(how.max_iter, before + _PINNED) if sample.latent.cones else how.max_iter
+    run = _run(sample, ridge, replace(how, max_iter=limit), watch, spent)
     lost = run.last.stop in {Stop.SINGULAR, Stop.UNBOUNDED}
-    if ridge == priors.PIN and (lost or (run.last.stop is Stop.STALLED and run.last.remaining > _FAR_OFF)):
+    wanders = run.last.stop is Stop.MAX_ITER and limit < how.max_iter
+    if lost or wanders or (run.last.stop is Stop.STALLED and run.last.remaining > _FAR_OFF):
         run = _run(sample, priors.COARSE, how, watch, run)  # what intervals leave open besides, a pin does not hold
     return run, found
 
@@ -398,6 +404,7 @@ _SADDLE = (
 )
 _ROUNDED = 10.0  # rounding errors as large as one, that a step gathers
 _DECIDES = "The ridge alone decides on that."
+_PINNED = 80  # E-steps of a pinned run beside unordered answers; those that end take some 30
 _FAR_OFF = 1e-3  # distance at which a run has stalled for other reasons than rounding
 _FAR = 1e140  # leaves room for a sum of squares
 _ONE_OF_MANY = {Stop.STALLED, Stop.SEVERAL_MAXIMA}  # how a run may end on a flat ridge of maxima

@@ -31,23 +31,36 @@ ROOMS = {
         "pandas",
     ),
     "__main__": ("interfaces", ""),
-    "interfaces": ("emimpute _impute datasets kinds mechanism missingness results", "numpy pandas pyarrow"),
+    "interfaces": ("emimpute _impute datasets kinds mechanism missingness plots results", "numpy pandas pyarrow"),
+    "interfaces.survey": ("_frames _impute interfaces.files", "numpy pandas pyreadstat"),
     "interfaces.dask": ("emimpute _impute results", "numpy pandas dask"),
-    "interfaces.sklearn": ("emimpute _impute results", "numpy pandas sklearn"),
+    "interfaces.sklearn": (
+        "_impute _frames inference.complete inference.keyed interfaces.tables kinds results",
+        "numpy pandas sklearn",
+    ),
     "sklearn": ("interfaces.sklearn", ""),
-    "plots": ("results inference _frames", "numpy pandas matplotlib"),
-    "_impute": ("_frames binding choosing learning table kinds latent models inference results", "numpy pandas"),
+    # of a Fit it sees what users see
+    "plots": ("_frames em kinds.reading missingness", "numpy pandas scipy matplotlib"),
+    "_impute": ("_frames apart binding choosing learning table kinds latent models inference results", "numpy pandas"),
+    "apart": ("_frames choosing learning kinds inference results", "numpy pandas"),
     "learning": (
         "_frames _threads binding choosing identification table kinds latent models em inference results",
         "numpy pandas",
     ),
     "binding": ("em models", ""),
     "choosing": ("_frames kinds results table", "numpy pandas"),
-    "results": ("_frames table inference em models latent kinds.base", "numpy pandas scipy"),
+    "results": ("_frames table inference em models latent kinds.base plots", "numpy pandas scipy"),
     "results.persist": (
         "results table inference em models kinds.base kinds.registry",
         "numpy pandas",
     ),  # restores by name
+    "results.page": (
+        (
+            "_frames table inference em models latent kinds.base kinds.levels kinds.printing kinds.reading "
+            "kinds.writing mechanism results"
+        ),
+        "numpy pandas",
+    ),  # the MCAR test is asked for inside a function
     "results.progress": ("results em", "tqdm"),
     "table": ("_frames latent kinds.base kinds.encoded", "numpy pandas"),
     "inference": (

@@ -31,10 +31,13 @@ from emimpute.models.mixed import MixedProblem
 from emimpute.models.mvn import MVNProblem, Normal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from emimpute.em.lanczos import Ritz
     from emimpute.inference.complete import Law
+    from emimpute.latent import Latent
 
-__all__ = ["Diagnostics", "Ran", "diagnose"]
+__all__ = ["Diagnostics", "Ran", "diagnose", "worst"]
 
 _PARAMETERS = 1900  # of the closed form at most (60 columns; .4 GB, 4 s),
 _COST = 1e11  # and multiplications: some ten seconds
@@ -205,6 +208,34 @@ def diagnose(
         return _diagnose(place, _closed_form(place) if dense else _by_lanczos(place), index, ran)
     except np.linalg.LinAlgError:
         return _without(index, ran, edge, known=False)
+
+
+def worst(
+    law: Law, latent: Latent, weights: np.ndarray | None, prior: Any, exact: Callable[[], Diagnostics]
+) -> tuple[float, np.ndarray, str]:
+    """The largest fraction of missing information, the coefficients (P,) of its linear function, and its name.
+
+    Where cells are intervals, each is taken for a measurement with an error of known variance: that
+    finds the function, and two E-steps its fraction, while the ``exact`` diagnostics, which are used elsewhere, take
+    two E-steps for each parameter.
+    """
+    problem: Any = law.model.bind(latent, weights, prior) if latent.boxed else None
+    if isinstance(problem, MixedProblem):
+        index = parameters(law.table.coordinates.tolist(), problem.cuts.column.tolist())
+        params = standardised(problem, law.params)
+        if len(index) <= _PARAMETERS and not problem.degenerate(params):
+            try:
+                place = BoxPlace.of(problem, params)
+                near = _Spectrum(*np.linalg.eigh(place.nearly_whole()), whole=True)
+                along = near.vectors[:, 0]
+                rate = max(near.rate, 1 - place.curvature(along))
+                if near.definite and rate < 1:
+                    nearest = _most(np.abs(place.cosines(along[:, None])[:, 0]))
+                    return rate, np.nan_to_num(place.coefficients(along)), _words(index, nearest)
+            except np.linalg.LinAlgError:
+                pass
+    found = exact()
+    return found.rate, np.nan_to_num(found.parameters["coefficient"].to_numpy(dtype=float)), found.worst
 
 
 def _diagnose(place: Place | BoxPlace, found: _Spectrum, index: pd.MultiIndex, ran: Ran) -> Diagnostics:

@@ -18,22 +18,22 @@ from emimpute._frames import key, own
 from emimpute._threads import single_threaded
 from emimpute.errors import ColumnError, EMImputeError, EMImputeWarning, named, shown, unknown, warn
 from emimpute.inference.bootstrap import Sampler
-from emimpute.inference.complete import Law
+from emimpute.inference.diagnostics import worst
+from emimpute.inference.filling import Filling
 from emimpute.inference.imputations import Imputations
 from emimpute.inference.keyed import Keyed, stream
 from emimpute.inference.posterior import Chains, sample
+from emimpute.inference.refit import settled
 from emimpute.inference.scenarios import Scenarios, scenarios
-from emimpute.kinds.encoded import filled
 from emimpute.kinds.reading import missing
-from emimpute.latent import blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
 
     import pandas as pd
 
+    from emimpute.inference.complete import Law
     from emimpute.inference.diagnostics import Diagnostics
-    from emimpute.latent import Latent
 
 __all__ = ["METHODS", "Fitted", "draw"]
 
@@ -81,26 +81,28 @@ def draw(fit: Fitted, m: Any, method: Any, rng: Any, delta: Mapping[Any, Any] | 
         msg = "The data leave the fit undetermined, so it has no distribution to draw from: fit with prior='fallback'."
         raise EMImputeError(msg)
     elif method == "posterior":
-        params, chains = sample(law, latent, fit.prior, _worst(fit, latent), m=int(m), seed=seed)
-        laws = (Law(law.table, law.model, one) for one in params)
-        if chains.rhat > _DISAGREE:
+        slowest = worst(law, latent, fit.weights, fit.prior, fit.diagnostics)
+        params, chains = sample(law, latent, fit.weights, fit.prior, slowest, m=int(m), seed=seed)
+        laws = (settled(law, one) for one in params)
+        if chains.rhat > chains.limit:
             notes.append(f"The chains do not agree (R-hat {chains.rhat:.2f}): check with method='bootstrap'.")
             warn(notes[-1], EMImputeWarning)
     else:
         lost: list[str] = []
         laws = _bootstrapped(Sampler(law, df, latent, fit.weights, fit.prior, seed), int(m), lost)
-    fills: list[list[dict[int, Any]]] = [[] for _ in shifts]
+    filling = Filling(columns, rows, latent, law, shifts)
+    fills: list[tuple[dict[int, Any], ...]] = []
     for number, drawn in enumerate(laws):
         cells = latent if drawn.table is law.table else drawn.table.encode(df, positions)
-        for own_fills, found in zip(
-            fills, _fills(drawn, columns, cells, rows, shifts, rng=Keyed(stream(seed, number, 1))), strict=True
-        ):
-            own_fills.append(found)
+        fills.append(tuple(filling.cells(drawn, cells, Keyed(stream(seed, number, 1)))))
     if method == "bootstrap" and law.params.mean.size:
         redrawn = len(lost)
         notes += [f"{count} bootstrap samples drawn again: {why}" for why, count in Counter(lost).items()]
     note = " ".join(notes)
-    each = tuple(Imputations(df, rows, tuple(one), method, note, redrawn=redrawn, chains=chains) for one in fills)
+    each = tuple(
+        Imputations(df, rows, tuple(own), method, note, redrawn=redrawn, chains=chains)
+        for own in zip(*fills, strict=True)
+    )
     return Scenarios(table, each) if several else each[0]
 
 
@@ -126,67 +128,16 @@ def _bootstrapped(sampler: Sampler, m: int, lost: list[str]) -> Iterator[Law]:
         yield law
 
 
-def _worst(fit: Fitted, latent: Latent) -> tuple[float, np.ndarray, str]:
-    """The largest fraction of missing information, the coefficients of its linear function, and its name.
-
-    Raises EMImputeError for what has no posterior that we can draw from.
-    """
-    if latent.boxed:
-        codings = zip(fit.law.table.labels, fit.law.table.codings, latent.spans, strict=True)
-        coarse = (latent.known & ~latent.observed).any(axis=0)
-        kinds = [f"{shown(label)} ({coding.kind})" for label, coding, span in codings if coarse[span].any()]
+def _shifts(law: Law, delta: Mapping[Any, float]) -> dict[int, float]:
+    """The coordinates that are shifted, and by how many sd."""
+    if delta and not hasattr(law.params, "cov"):
         msg = (
-            f"Draws from the posterior are not there yet for columns whose cells are intervals: "
-            f"{', '.join(kinds[:6])}. Use draw(method='bootstrap')."
+            f"delta= shifts by standard deviations, which the model {law.model.name!r} does not tell: use model='mvn'."
         )
         raise EMImputeError(msg)
-    if fit.weights is not None and not (fit.weights == 1).all():
-        msg = "Draws from the posterior take no case weights, and this fit has some: use draw(method='bootstrap')."
-        raise EMImputeError(msg)
-    found = fit.diagnostics()
-    coefficients = found.parameters["coefficient"].to_numpy(dtype=float)
-    return found.rate, np.nan_to_num(coefficients), found.worst
-
-
-def _fills(
-    law: Law,
-    columns: Mapping[int, pd.Series[Any]],
-    latent: Latent,
-    rows: Mapping[int, np.ndarray],
-    shifted: Sequence[Mapping[int, tuple[int, float]]],
-    *,
-    rng: Keyed,
-) -> list[dict[int, Any]]:
-    """Legal cells (r,) for the r rows of each column's gaps, by position, drawn from ``law``; for each scenario."""
-    spans = dict(zip(columns, latent.spans, strict=True))
-    drawn = {i: np.empty((len(gaps), spans[i].stop - spans[i].start)) for i, gaps in rows.items()}
-    n, d = latent.points.shape
-    pieces = [slice(0, n)] if n * d <= _CELLS else blocks(n, d, cells=_CELLS)
-    for some in pieces:
-        part = latent if some == slice(0, n) else latent.take(some)
-        z, _ = law.model.complete(law.params, part, rng=rng)
-        for i, gaps in rows.items():
-            here = slice(*np.searchsorted(gaps, (some.start, some.stop)))
-            drawn[i][here] = z[gaps[here] - some.start, spans[i]]
-    found: list[dict[int, Any]] = [{} for _ in shifted]
-    for place, ((i, like), coding) in enumerate(zip(columns.items(), law.table.codings, strict=True)):
-        if i not in rows:
-            continue
-        done: dict[float, Any] = {}
-        for own_cells, shifts in zip(found, shifted, strict=True):
-            coordinate, size = shifts.get(place, (0, 0.0))
-            if size not in done:
-                z = drawn[i] + size * np.sqrt(law.params.cov[coordinate, coordinate]) if size else drawn[i]
-                done[size] = filled(coding, coding.decode(z, like), like, len(z))
-            own_cells[i] = done[size]
-    return found
-
-
-def _shifts(law: Law, delta: Mapping[Any, float]) -> dict[int, tuple[int, float]]:
-    """By the place of its column in the table: the coordinate that is shifted, and by how many sd."""
     edges = np.cumsum([0, *(coding.width for coding in law.table.codings)])
     places = {key(label): place for place, label in enumerate(law.table.labels)}
-    found: dict[int, tuple[int, float]] = {}
+    found: dict[int, float] = {}
     for label, size in delta.items():
         place = places.get(key(label))
         if place is None:
@@ -202,12 +153,10 @@ def _shifts(law: Law, delta: Mapping[Any, float]) -> dict[int, tuple[int, float]
                 f"It can shift {named(allowed)}."
             )
             raise ColumnError(msg)
-        found[place] = (int(edges[place]), float(size))
+        found[int(edges[place])] = float(size)
     return found
 
 
-_CELLS = 1 << 17  # of the table that are worked on at once
-_DISAGREE = 1.2  # R-hat; chains as short as the shortest here stay below
 _TOO_NARROW = (
     "method='plugin' draws at the estimate, as if it were known: standard errors and intervals from it are too small. "
     "Use method='bootstrap'."

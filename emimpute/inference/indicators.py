@@ -13,7 +13,8 @@ def welch(values: np.ndarray, gaps: np.ndarray) -> dict[str, np.ndarray]:
     """Compare a column (n,), NaN where missing, between the rows of each gap indicator, (n, q).
 
     Arrays (q,): rows, means, and the difference (missing less observed), its size ``d`` in pooled standard deviations,
-    Welch's t, degrees of freedom and two-sided p-value. NaN where a side has too few rows, or nothing varies.
+    Welch's t, degrees of freedom and two-sided p-value. NaN where a side has too few rows, or nothing varies; where
+    the means differ and neither side varies, the column tells the gaps exactly: d and t are infinite, and p is 0.
     """
     from scipy.special import stdtr  # noqa: PLC0415 (importing emimpute stays light)
 
@@ -26,6 +27,9 @@ def welch(values: np.ndarray, gaps: np.ndarray) -> dict[str, np.ndarray]:
         n = side.sum(axis=0)
         mean = _over(x @ side, n, n > 0)
         squares = ((x[:, None] - np.where(n > 0, mean, 0.0)) ** 2 * side).sum(axis=0)
+        highest = np.where(side, x[:, None], -np.inf).max(axis=0, initial=-np.inf)
+        lowest = np.where(side, x[:, None], np.inf).min(axis=0, initial=np.inf)
+        squares[highest <= lowest] = 0.0  # to the last bit, which the mean may be beside
         counts.append(n)
         means.append(mean)
         variances.append(_over(squares, n - 1, n >= _TWO))
@@ -36,13 +40,19 @@ def welch(values: np.ndarray, gaps: np.ndarray) -> dict[str, np.ndarray]:
     both = np.asarray(n.min(axis=0) > 0)
     pooled = _over(np.where(n >= _TWO, (n - 1) * var, 0.0).sum(axis=0), n.sum(axis=0) - 2, both)
     found["difference"] = difference
-    found["d"] = _over(difference, np.sqrt(pooled), pooled > 0)
+    found["d"] = _sizes(difference, np.sqrt(pooled))
     parts = _over(var, n, n >= _TWO)
     error = parts.sum(axis=0)
-    found["t"] = _over(difference, np.sqrt(error), error > 0)
+    found["t"] = _sizes(difference, np.sqrt(error))
     found["df"] = _over(error**2, _over(parts**2, n - 1, n >= _TWO).sum(axis=0), error > 0)
-    found["pvalue"] = 2 * stdtr(found["df"], -np.abs(found["t"]))
+    found["pvalue"] = np.where(np.isinf(found["t"]), 0.0, 2 * stdtr(found["df"], -np.abs(found["t"])))
     return found
+
+
+def _sizes(difference: np.ndarray, unit: np.ndarray) -> np.ndarray:
+    """Differences in units of their own, which may be 0, or NaN for none."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(difference / unit)
 
 
 def _over(part: np.ndarray, whole: np.ndarray, where: np.ndarray) -> np.ndarray:

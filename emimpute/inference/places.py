@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from emimpute.models.mvn import MVNChart, MVNProblem, Normal, Statistics
 
-__all__ = ["Place", "parameters", "symmetric_matrices", "triangle"]
+__all__ = ["Place", "keys", "parameters", "symmetric_matrices", "triangle"]
 
 _APART = 1e-6  # length of a displacement for a directional derivative, where rounding does not ask for more
 _NAMES = ["parameter", "column", "column2"]
@@ -143,4 +143,19 @@ def parameters(labels: Sequence[Any], cuts: Sequence[int] = ()) -> pd.MultiIndex
     names = np.repeat(np.array(["mean", "cov", "cut"], dtype=object), [d, len(row), len(cuts)])
     first = np.concatenate([np.arange(d), row, np.asarray(cuts, dtype=int)])
     second = np.concatenate([np.full(d, d), column, d + np.asarray(numbers, dtype=int)])
-    return pd.MultiIndex.from_arrays([names, own[first], own[second]], names=_NAMES)
+    return keys([names, own[first], own[second]], _NAMES)
+
+
+def keys(parts: Sequence[np.ndarray], names: Sequence[str]) -> pd.MultiIndex:
+    """``pd.MultiIndex.from_arrays``, but for labels that are tuples, which that takes apart."""
+    levels: list[Any] = []  # which the stubs want as sequences of other things than pandas does
+    codes: list[Any] = []
+    for part in parts:
+        numbers, labels = pd.factorize(part)
+        try:
+            order = np.argsort(labels, kind="stable")
+        except TypeError:  # labels of several types keep their order
+            order = np.arange(len(labels))
+        levels.append(pd.Index(labels[order], tupleize_cols=False))
+        codes.append(np.argsort(order)[numbers])
+    return pd.MultiIndex(levels=levels, codes=codes, names=list(names))

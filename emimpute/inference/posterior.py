@@ -10,6 +10,9 @@ The chain's memory is what EM's speed tells: a linear function of the parameters
 missing has about the autocorrelation λ^k after k steps, and the worst one has EM's rate for λ. Burn-in and thinning are
 chosen by that, from several chains with starts that are spread more widely than the posterior is; how the worst linear
 function then behaved is measured and told (https://doi.org/10.1201/9781439821862).
+
+Here for points and holes; where cells are intervals, :mod:`emimpute.inference.boxposterior` has the steps. A row of
+case weight w counts as :mod:`emimpute.inference.copies` says.
 """
 
 from __future__ import annotations
@@ -21,9 +24,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from emimpute.errors import EMImputeError
+from emimpute.inference.boxposterior import BoxChain
+from emimpute.inference.bypattern import ByPattern
+from emimpute.inference.copies import copies
 from emimpute.inference.keyed import stream
+from emimpute.inference.wishart import inverse_wishart
 from emimpute.models.complete import complete
-from emimpute.models.mvn import MVN, Normal
+from emimpute.models.mvn import MVN, CutNormal, Normal
 
 if TYPE_CHECKING:
     from emimpute.inference.complete import Law
@@ -36,6 +43,9 @@ _FORGOTTEN = 0.01  # of the start's distance, when burn-in ends
 _APART = 0.05  # autocorrelation of the worst linear function between draws that are kept
 _LEAST = 10, 5  # steps of burn-in and between draws, at least
 _MOST = 200_000  # steps of all chains
+_CELLS = 2e7  # of the rows that weights stand for
+_F = 5.42  # the F distribution of _CHAINS - 1 and infinitely many degrees of freedom has .001 beyond
+_AGREED = 1.1  # R-hat that is no matter
 _NARROW = 0.5  # of the posterior's precision, that starts are drawn with
 
 
@@ -55,7 +65,10 @@ class Chains:
         Of the worst linear function, between draws of one chain that were kept; NaN with too few of them.
     rhat
         Potential scale reduction of the worst linear function (Gelman & Rubin 1992,
-        https://doi.org/10.1214/ss/1177011136) over the second and later steps after burn-in: near 1 when chains agree.
+        https://doi.org/10.1214/ss/1177011136) over all steps after burn-in: near 1 when chains agree.
+    limit
+        What R-hat stays below in 999 of 1000 cases when chains agree, as few steps as there are (1.1 at least): chains
+        that remember as EM's rate says. There is a warning from here on.
     """
 
     chains: int
@@ -65,6 +78,7 @@ class Chains:
     worst: str
     autocorrelation: float
     rhat: float
+    limit: float
 
     def __str__(self) -> str:
         return (
@@ -75,16 +89,23 @@ class Chains:
 
 
 def sample(
-    law: Law, latent: Latent, prior: Any, worst: tuple[float, np.ndarray, str], *, m: int, seed: tuple[int, ...]
+    law: Law,
+    latent: Latent,
+    weights: np.ndarray | None,
+    prior: Any,
+    worst: tuple[float, np.ndarray, str],
+    *,
+    m: int,
+    seed: tuple[int, ...],
 ) -> tuple[list[Normal], Chains]:
-    """Parameters of m laws, independent but for what ``Chains`` says, for points and holes (n, d).
+    """Parameters of m laws, independent but for what ``Chains`` says, for a table (n, d) with case weights (n,).
 
-    ``worst`` is the largest fraction of missing information, the coefficients of its linear function of means and
-    covariances (lower triangle column by column), and its name. Raises EMImputeError where the posterior is improper,
-    or the chains would be too long.
+    ``worst`` is the largest fraction of missing information, the coefficients of its linear function of means,
+    covariances (lower triangle column by column) and cut points, and its name. Raises EMImputeError where the posterior
+    is improper, or the chains would be too long.
     """
     rate, coefficients, name = worst
-    chain = _Chain.of(law, latent, prior)
+    chain: Any = (BoxChain if latent.boxed else _Chain).of(law, latent, weights, prior)
     burn_in, thinning = _lengths(rate)
     each = math.ceil(m / _CHAINS)
     if _CHAINS * (burn_in + each * thinning) > _MOST:
@@ -97,19 +118,19 @@ def sample(
     paths = np.empty((_CHAINS, each * thinning))
     for c in range(_CHAINS):
         rng = np.random.default_rng(stream(seed, c, 2))
-        params, own = chain.start(rng, rate), []
+        state, own = chain.start(rng, rate), []
         for step in range(burn_in + each * thinning):
-            params = chain.step(params, rng)
+            state = chain.step(state, rng)
             after = step - burn_in
             if after >= 0:
-                natural = chain.natural(params)
+                natural = chain.natural(state)
                 paths[c, after] = coefficients @ _vector(natural)
                 if (after + 1) % thinning == 0:
                     own.append(natural)
         kept.append(own)
     found = [kept[i % _CHAINS][i // _CHAINS] for i in range(m)]
-    told = Chains(_CHAINS, burn_in, thinning, rate, name, _autocorrelation(paths, thinning), _rhat(paths))
-    return found, told
+    limit = _limit(rate, paths.shape[1])
+    return found, Chains(_CHAINS, burn_in, thinning, rate, name, _autocorrelation(paths, thinning), _rhat(paths), limit)
 
 
 def _lengths(rate: float) -> tuple[int, int]:
@@ -127,61 +148,80 @@ class _Chain:
     """Data augmentation in standardised coordinates; rows without a gap are summed once."""
 
     mode: Normal
-    gaps: Latent  # rows with a gap
-    rows: int
+    gaps: Latent  # rows with a gap, as many copies as their weights say
+    weight: np.ndarray  # of these
+    rows: float
     first: np.ndarray  # (d,) of rows without one
     second: np.ndarray  # (d, d)
     added: np.ndarray  # (d, d) scatter that the prior adds
     df: float  # of the inverse Wishart
     centre: np.ndarray  # (d,)
     scale: np.ndarray  # (d,)
+    small: ByPattern | None  # the rows with a gap, where these are few
 
     @classmethod
-    def of(cls, law: Law, latent: Latent, prior: Any) -> _Chain:
-        problem: Any = MVN().bind(latent, None, prior)
+    def of(cls, law: Law, latent: Latent, weights: np.ndarray | None, prior: Any) -> _Chain:
+        problem: Any = MVN().bind(latent, weights, prior)
         centre, scale = problem.centre, problem.scale
         observed = latent.observed
-        used = observed.any(axis=1)
+        w = np.ones(len(observed)) if weights is None else np.asarray(weights, dtype=float)
+        used = observed.any(axis=1) & (w > 0)
         whole = observed.all(axis=1)
         z = (latent.points - centre) / scale
         z[~observed] = np.nan
-        d, rows = z.shape[1], int(used.sum())
+        d, rows = z.shape[1], float(w[used].sum())
         ridge = 0.0 if prior is None else float(prior.df)
         df = rows - 1 + ridge
         if df < d:
             msg = (
-                f"With {rows} rows and {d} columns the posterior has no proper distribution: use fewer columns, or a "
+                f"With {rows:g} rows and {d} columns the posterior has no proper distribution: use fewer columns, or a "
                 f"ridge of more prior df."
             )
             raise EMImputeError(msg)
-        points = z[used & ~whole]
+        gaps = np.flatnonzero(used & ~whole)
+        if w[gaps].sum() * d > _CELLS:
+            msg = (
+                f"These case weights stand for {rows:g} rows, and each is drawn for itself: use "
+                f"draw(method='bootstrap'), or smaller weights."
+            )
+            raise EMImputeError(msg)
+        again, weight = copies(w[gaps], np.ones(len(gaps), dtype=bool))
+        points = z[gaps[again]]
         params = Normal((law.params.mean - centre) / scale, law.params.cov / np.outer(scale, scale))
         delta = problem.delta if not hasattr(problem, "unfactored") else problem.unfactored().delta
+        complete_rows = z[used & whole]
+        weighted = complete_rows * w[used & whole, None]
         return cls(
             params,
             replace(latent, lower=points, upper=points),
+            weight,
             rows,
-            z[whole].sum(axis=0),
-            z[whole].T @ z[whole],
+            weighted.sum(axis=0),
+            weighted.T @ complete_rows,
             np.diag(ridge * delta),
             df,
             centre,
             scale,
+            ByPattern.of(points, ~np.isnan(points)),
         )
 
     def start(self, rng: np.random.Generator, rate: float) -> Normal:
         """A place farther from the mode than draws from the posterior are."""
         d = len(self.centre)
         rows = max(_NARROW * (1 - rate) * self.df, d + 2.0)
-        cov = _inverse_wishart(rows, rows * self.mode.cov, rng)
+        cov = inverse_wishart(rows, rows * self.mode.cov, rng)
         return Normal(self.mode.mean + np.linalg.cholesky(cov / rows) @ rng.standard_normal(d), cov)
 
     def step(self, params: Normal, rng: np.random.Generator) -> Normal:
         """I-step and P-step."""
-        z, _ = complete(params.mean, params.cov, self.gaps, rng=rng)
-        mean = (self.first + z.sum(axis=0)) / self.rows
-        scatter = self.second + z.T @ z - self.rows * np.outer(mean, mean) + self.added
-        cov = _inverse_wishart(self.df, scatter, rng)
+        if self.small is None:
+            z, _ = complete(params.mean, params.cov, self.gaps, rng=rng)
+        else:
+            z = self.small.draw(params.mean, params.cov, rng.standard_normal(self.small.z.shape))
+        weighted = z * self.weight[:, None]
+        mean = (self.first + weighted.sum(axis=0)) / self.rows
+        scatter = self.second + weighted.T @ z - self.rows * np.outer(mean, mean) + self.added
+        cov = inverse_wishart(self.df, scatter, rng)
         return Normal(mean + np.linalg.cholesky(cov) @ rng.standard_normal(len(mean)) / math.sqrt(self.rows), cov)
 
     def natural(self, params: Normal) -> Normal:
@@ -189,19 +229,11 @@ class _Chain:
         return Normal(self.centre + self.scale * params.mean, params.cov * np.outer(self.scale, self.scale))
 
 
-def _inverse_wishart(df: float, scatter: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A draw (d, d), by Bartlett's decomposition: Σ = L B⁻ᵀ B⁻¹ Lᵀ with LLᵀ the scatter."""
-    d = len(scatter)
-    bartlett = np.tril(rng.standard_normal((d, d)), -1)
-    bartlett[np.diag_indices(d)] = np.sqrt(rng.chisquare(df - np.arange(d)))
-    root = np.linalg.solve(bartlett, np.linalg.cholesky(scatter).T)
-    return np.asarray(root.T @ root)
-
-
 def _vector(params: Normal) -> np.ndarray:
-    """Means, and covariances in the lower triangle column by column."""
+    """Means, covariances in the lower triangle column by column, and cut points."""
     i, j = np.triu_indices(len(params.mean))
-    return np.concatenate([params.mean, params.cov[i, j]])
+    cuts = params.cuts if isinstance(params, CutNormal) else np.zeros(0)
+    return np.concatenate([params.mean, params.cov[i, j], cuts])
 
 
 def _autocorrelation(paths: np.ndarray, lag: int) -> float:
@@ -218,3 +250,13 @@ def _rhat(paths: np.ndarray) -> float:
     within = paths.var(axis=1, ddof=1).mean()
     between = paths.mean(axis=1).var(ddof=1)
     return float(np.sqrt((length - 1) / length + between / within)) if within > 0 else float("nan")
+
+
+def _limit(rate: float, length: int) -> float:
+    """What R-hat of chains that agree seldom exceeds.
+
+    Their means vary by the share τ/length of the variance, τ = (1 + λ)/(1 - λ), and the ratio to what is expected of
+    them is about an F of 3 and many degrees of freedom.
+    """
+    share = (1 + rate) / (1 - rate) / length
+    return max(math.sqrt(1 + _F * share / max(1 - share, 0.1)), _AGREED)

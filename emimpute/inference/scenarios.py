@@ -52,28 +52,47 @@ class Tipping:
     ----------
     table
         As ``Pooled.params``, under an index of the shifts and the term.
+    mc_error
+        The Monte-Carlo error of each of its numbers, as ``Pooled.mc_error``.
     """
 
     table: pd.DataFrame
+    mc_error: pd.DataFrame
 
     def point(self, term: Any, *, alpha: float = 0.05) -> pd.DataFrame:
         """Between which neighbouring scenarios ``term`` begins or ceases to differ from 0 (p below alpha).
 
-        A row for each such change: the shifts before it, after it, and where p would be alpha if its logarithm went
-        straight between them (``shift``, of the first column that is shifted). Empty: the conclusion never changes.
-        Raises EMImputeError for a term that there is not.
+        A row for each such change, in the order of the shifts: those before it and after it, and where p would be
+        alpha if the normal deviate that goes with it moved straight between them (``shift``); ``was_different`` tells
+        whether the term differed from 0 before. A term that differs from 0 on one side and then on the other changes
+        twice. The shifts are of the first column whose shifts vary; of further ones that do, a column for each has
+        where they are at the change. Empty: the conclusion never changes. Raises EMImputeError for a term that there is
+        not.
         """
+        from scipy.special import ndtri  # noqa: PLC0415 (importing emimpute stays light)
+
         terms = self.table.index.get_level_values("term")
         if term not in set(terms):
             raise EMImputeError(unknown("term", term, list(dict.fromkeys(terms))))
-        own = self.table[terms == term].sort_index(level=0, sort_remaining=False)
-        shift = own.index.get_level_values(0).to_numpy(dtype=float)
-        gap = np.log(np.maximum(own["p"].to_numpy(), np.finfo(float).tiny)) - np.log(alpha)
+        own = self.table[terms == term]
+        shifts = own.index.droplevel("term").to_frame(index=False).astype(float)
+        varying = [i for i in range(shifts.shape[1]) if np.ptp(shifts.to_numpy()[:, i])] or [0]
+        order = np.argsort(shifts.iloc[:, varying[0]].to_numpy(), kind="stable")
+        path = shifts.to_numpy()[order]
+        size = -ndtri(np.maximum(own["p"].to_numpy(), np.finfo(float).tiny) / 2)
+        deviate = (np.sign(own["estimate"].to_numpy()) * size)[order]
         rows = []
-        for i in np.flatnonzero((gap[:-1] < 0) != (gap[1:] < 0)):
-            between = shift[i] + (shift[i + 1] - shift[i]) * gap[i] / (gap[i] - gap[i + 1])
-            rows.append((shift[i], shift[i + 1], between, bool(gap[i] < 0)))
-        return pd.DataFrame(rows, columns=["before", "after", "shift", "was_different"])
+        for i in range(len(path) - 1):
+            step = deviate[i + 1] - deviate[i]
+            bounds = np.array([-1.0, 1.0] if step > 0 else [1.0, -1.0]) * -ndtri(alpha / 2)
+            for bound in bounds:
+                if (deviate[i] < bound) != (deviate[i + 1] < bound):
+                    at = path[i] + (path[i + 1] - path[i]) * (bound - deviate[i]) / step
+                    first = varying[0]
+                    was = bool((bound > 0) == (step < 0))
+                    rows.append((path[i, first], path[i + 1, first], at[first], was, *at[varying[1:]]))
+        names = ["before", "after", "shift", "was_different", *shifts.columns[varying[1:]]]
+        return pd.DataFrame(rows, columns=names)
 
     def __repr__(self) -> str:
         return str(self.table[["estimate", "se", "p", "ci_low", "ci_high"]].to_string())
@@ -109,13 +128,14 @@ class Scenarios(Sequence["Imputations"]):
 
     def pool(self, analysis: Any, **options: Any) -> Tipping:
         """``Imputations.pool`` for each scenario."""
-        parts = [one.pool(analysis, **options).params for one in self.imputations]
+        pooled = [one.pool(analysis, **options) for one in self.imputations]
         names = [f"delta {shown(label)}" for label in self.shifts.columns]
         keys = [tuple(row) for row in self.shifts.itertuples(index=False)]
-        tuples = [(*key, term) for key, part in zip(keys, parts, strict=True) for term in part.index]
-        table = pd.concat(parts, ignore_index=True)
-        table.index = pd.MultiIndex.from_tuples(tuples, names=[*names, "term"])
-        return Tipping(table)
+        tuples = [(*key, term) for key, one in zip(keys, pooled, strict=True) for term in one.terms]
+        index = pd.MultiIndex.from_tuples(tuples, names=[*names, "term"])
+        table = pd.concat([one.params for one in pooled], ignore_index=True).set_axis(index)
+        errors = pd.concat([one.mc_error for one in pooled], ignore_index=True).set_axis(index)
+        return Tipping(table, errors)
 
     def __repr__(self) -> str:
         return f"{len(self)} scenarios of {len(self.imputations[0])} imputations each, shifted by sd:\n{self.shifts}"

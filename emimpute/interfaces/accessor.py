@@ -10,6 +10,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 import pandas as pd
 
 from emimpute import _impute, mechanism, missingness
+from emimpute.plots import FramePlots
 
 __all__ = ["EM"]
 
@@ -47,3 +48,8 @@ class EM:
     mcar_test = _method(mechanism.mcar_test)
     homogeneity_test = _method(mechanism.homogeneity_test)
     indicator_tests = _method(mechanism.indicator_tests)
+
+    @property
+    def plot(self) -> FramePlots:
+        """Pictures of what is missing: ``plot.patterns()``, ``plot.coverage()``."""
+        return FramePlots(self._df)

@@ -162,7 +162,7 @@ class EMImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type:
             tol=self.tol,
             max_iter=self.max_iter,
             rng=None if self.starts == 1 else self._seed(),
-            report=True if self.verbose else None,
+            report=True if self.verbose else _kept,  # its words in a warning are for whoever has the fit
             progress=self.verbose > 1,
         )
         self.fit_ = replace(learned, data=None, weights=None)
@@ -326,6 +326,10 @@ def _knows(coding: Coding, column: pd.Series[Any]) -> bool:
     except ColumnError:
         return False
     return True
+
+
+def _kept(_: Any) -> None:
+    """A report that nobody reads: the fit stays in ``fit_``."""
 
 
 def _warn_of_gaps(done: pd.DataFrame) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -56,18 +57,23 @@ def _form(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.IGNORECASE)
 
 
-_FORMS = (  # in the order in which they are tried
-    ("in brackets", _form(r"(?P<open>[\[(\]])\s*{a}\s*[,;]\s*{b}\s*(?P<close>[\])\[])")),
-    ("below", _form(_UP_TO.replace("(?:", "(?P<including>", 1) + r"\s*{b}")),
-    ("below", _form(_BELOW + r"\s*{b}")),
-    ("above", _form(_FROM.replace("(?:", "(?P<including>", 1) + r"\s*{a}")),
-    ("above", _form(_ABOVE + r"\s*{a}")),
-    ("above", _form(r"{a}\s*(?P<including>" + _OR_MORE[3:])),
-    ("below", _form(r"{b}\s*(?P<including>" + _OR_LESS[3:])),
-    ("from to", _form(r"(?:from\s)?{a}" + _BETWEEN + r"(?P<less><|under\s|less than\s|below\s)?\s*{b}")),
-    ("from to", _form(r"between\s{a}\sand\s{b}")),
-    ("one number", _form(r"{a}")),
-)
+@cache
+def _forms() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    """The ways to write a bracket, in the order in which they are tried; compiled when the first is read."""
+    return (
+        ("in brackets", _form(r"(?P<open>[\[(\]])\s*{a}\s*[,;]\s*{b}\s*(?P<close>[\])\[])")),
+        ("below", _form(_UP_TO.replace("(?:", "(?P<including>", 1) + r"\s*{b}")),
+        ("below", _form(_BELOW + r"\s*{b}")),
+        ("above", _form(_FROM.replace("(?:", "(?P<including>", 1) + r"\s*{a}")),
+        ("above", _form(_ABOVE + r"\s*{a}")),
+        ("above", _form(r"{a}\s*(?P<including>" + _OR_MORE[3:])),
+        ("below", _form(r"{b}\s*(?P<including>" + _OR_LESS[3:])),
+        ("from to", _form(r"(?:from\s)?{a}" + _BETWEEN + r"(?P<less><|under\s|less than\s|below\s)?\s*{b}")),
+        ("from to", _form(r"between\s{a}\sand\s{b}")),
+        ("one number", _form(r"{a}")),
+    )
+
+
 _UNITS = re.compile(
     r"[$€£¥₹%]|\b(?:years?|yrs?|y|old|of age|months?|weeks?|days?|hours?|hrs?|minutes?|mins|kg|cm)\b"
     r"|\b(?:usd|eur|gbp|euros?|dollars?)\b",
@@ -94,7 +100,7 @@ def parse(label: Any) -> Bracket | None:
     if not isinstance(label, str):
         return None
     text = " ".join(_UNITS.sub(" ", label).split())
-    for form, pattern in _FORMS:
+    for form, pattern in _forms():
         if found := pattern.fullmatch(text):
             return _bracket(form, found.groupdict())
     return None

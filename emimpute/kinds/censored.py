@@ -88,7 +88,10 @@ class Censored(Kind):
         The limits, on the column's scale. Cells at or below ``low`` are only known to lie there, and likewise those at
         or above ``high``. At least one is needed to use the kind.
 
-    Raises EMImputeError for limits that are no finite numbers, or of which ``low`` is not below ``high``.
+    Raises
+    ------
+    EMImputeError
+        For limits that are no finite numbers, or of which ``low`` is not below ``high``.
     """
 
     low: float | None = None

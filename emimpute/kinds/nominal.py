@@ -136,7 +136,10 @@ class Nominal(Kind):
     max_levels
         How many observed levels are taken at most: each but the first costs a latent coordinate.
 
-    Raises EMImputeError for options that are none of these.
+    Raises
+    ------
+    EMImputeError
+        For options that are none of these.
     """
 
     levels: Iterable[Any] | None = None

@@ -189,10 +189,12 @@ def numbers_in(column: pd.Series[Any], origin: Origin | None = None) -> View:
     """The exact numbers of ``column``, of the origin's family if there is one; else ColumnError with the way out."""
     view = read(column)
     if view is None:
-        msg = (
-            f"Column {shown(column.name)} (dtype {column.dtype}) does not hold numbers: "
-            "convert it with pd.to_numeric or pd.to_datetime."
-        )
+        way = "convert it with pd.to_numeric or pd.to_datetime."
+        if (
+            getattr(column.dtype, "ordered", False) and column.notna().any()
+        ):  # answers in words: to_numeric could not help
+            way = "for the places of its answers, 1, 2, ..., take column.cat.codes.where(column.notna()) + 1."
+        msg = f"Column {shown(column.name)} (dtype {column.dtype}) does not hold numbers: {way}"
         raise ColumnError(msg)
     refuse(view, column.name, column.index)
     if origin is None or view.family is None:

@@ -146,7 +146,10 @@ class Ordinal(Kind):
         ``"ml"``: cut points are estimated with the other parameters. ``"margins"``: they stay at the observed shares,
         which is as good where the column is completely observed, and biased where its gaps depend on other columns.
 
-    Raises EMImputeError for options that are none of these.
+    Raises
+    ------
+    EMImputeError
+        For options that are none of these.
     """
 
     levels: Iterable[Any] | None = None

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import pandas as pd
@@ -19,7 +18,7 @@ from emimpute.errors import ColumnError, PluginError, PluginWarning, shown, unkn
 from emimpute.kinds.base import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from importlib.metadata import EntryPoint
 
 __all__ = ["available", "choose", "get", "register", "registered"]
@@ -49,8 +48,8 @@ _discovered: list[bool] = []  # not empty once the entry points have been read
 def register(kind: _T, *, source: Source = "this process") -> _T:
     """Make a kind known under its name; a class is registered as an instance without arguments.
 
-    Returns what it was given, so it is a class decorator too. Raises PluginError for what is not a :class:`Kind` with a
-    name. The name of a kind from the same source is taken over.
+    Returns what it was given, so it is a class decorator too. Raises PluginError for what is not a
+    :class:`~emimpute.kinds.Kind` with a name. The name of a kind from the same source is taken over.
     """
     _enter(_Entry((made := _made(kind)).name, made, source))
     return kind
@@ -155,6 +154,13 @@ def _first_of_each_name() -> dict[str, _Entry]:
     for entry in _entries:
         first.setdefault(entry.name, entry)
     return first
+
+
+def entry_points(*, group: str) -> Iterable[EntryPoint]:
+    """What installed packages declare in ``group``."""
+    from importlib.metadata import entry_points as declared  # noqa: PLC0415 (it loads email and socket)
+
+    return declared(group=group)
 
 
 def _discover() -> None:

@@ -41,7 +41,8 @@ def indicator_tests(df: pd.DataFrame, *, columns: Any = None, kinds: Mapping[Any
         largest ``|d|`` first: ``d`` (Cohen's: the mean where the first is missing less that where it is observed, in
         pooled standard deviations), ``corr`` (with the gap column, over the rows that have both; NaN if that is not
         among the columns compared), ``t`` (Welch's), ``df``, ``pvalue`` (two-sided, one test at a time), and
-        ``rows_missing``, ``rows_observed``, ``mean_missing``, ``mean_observed``.
+        ``rows_missing``, ``rows_observed``, ``mean_missing``, ``mean_observed``. A column that has one value on each
+        side, as the year in which a question was not asked, has infinite d and t, and p is 0.
 
     Raises
     ------

@@ -52,7 +52,8 @@ class Problem(Protocol):
         """Whether nothing is hidden, so that the M-step leads to the maximum from anywhere."""
 
     # A problem may also have ``nearby``, parameters that may be a better start than these, or None: EM tries both; and
-    # ``structure``, what of the data's structure it uses, in words.
+    # ``structure``, what of the data's structure it uses, in words; and ``undetermined(params)``, the groups of
+    # coordinates whose covariances a flat likelihood leaves open.
 
     def start(self, rng: np.random.Generator | None = None) -> Any:
         """Parameters to start from; the same at every call. With ``rng``, others that are as sensible, at random."""

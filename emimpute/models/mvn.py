@@ -135,7 +135,7 @@ class MVN:
     def complete(
         self, params: Normal, latent: Latent, *, variance: bool = False, rng: np.random.Generator | None = None
     ) -> tuple[np.ndarray, list[np.ndarray] | None]:
-        """See :func:`emimpute.models.complete.complete`."""
+        """Holes filled, see :meth:`emimpute.models.base.Model.complete`; here by the law of a normal row."""
         return complete(params.mean, params.cov, latent, variance=variance, rng=rng)
 
     def to_json(self, params: Normal) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import platform
 from dataclasses import dataclass, field
-from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -77,6 +76,8 @@ def methods(fit: Fit, *, filled: str = "expected", left: int = 0, test: MCARTest
 
 def software() -> str:
     """Names and versions of the package and of what it stands on."""
+    from importlib import metadata  # noqa: PLC0415 (importing emimpute stays light)
+
     try:
         own = f"emimpute {metadata.version('emimpute')}"
     except metadata.PackageNotFoundError:

@@ -37,7 +37,8 @@ class Overimputation:
 
         What is predicted has the form of :meth:`Fit.cells <emimpute.Fit.cells>`: numbers are neither
         rounded nor clipped, and of categories the estimate is the one that would be filled in. Where columns are not
-        all numbers, ``observed``, ``estimate``, ``lower`` and ``upper`` are of dtype object, each cell in its own form.
+        all numbers, ``observed``, ``estimate``, ``lower`` and ``upper`` are of dtype object, each cell in its own form
+        (``sd`` too where some are times).
         ``covered`` (float) is 1 where the interval holds what was observed, else 0. A cell that is an interval itself,
         as an ordered answer, a count or a bracket, is covered by the share of its own predicted probability that lies
         in the 95 % interval of the latent number, so that .95 are covered on average here too; unordered categories

@@ -33,16 +33,16 @@ def table(problems: Iterable[Problem]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["problem", "columns", "sentence", "remedy"], dtype=object)
 
 
-def warn_of(problems: Iterable[Problem]) -> None:
-    """One warning for each class of warning among ``problems``, at the user's own line."""
+_MORE = "For more, see fit.problems, or pass report=True."
+
+
+def warn_of(problems: Iterable[Problem], more: str = _MORE) -> None:
+    """One warning for each class of warning among ``problems``, at the user's own line; ``more`` ends it."""
     by_class: dict[type[EMImputeWarning], list[Problem]] = {}
     for problem in problems:
         if problem.warning is not None:
             by_class.setdefault(problem.warning, []).append(problem)
     for category, found in by_class.items():
         remedies = dict.fromkeys(p.remedy for p in found if p.remedy)
-        more = [] if category is ColumnWarning else [_MORE]
-        warn(" ".join([*(p.sentence for p in found), *remedies, *more]), category)
-
-
-_MORE = "For more, see fit.problems, or pass report=True."
+        last = [more] if more and category is not ColumnWarning else []
+        warn(" ".join([*(p.sentence for p in found), *remedies, *last]), category)

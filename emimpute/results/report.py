@@ -105,7 +105,11 @@ def tell(
             write(fit, path_of(fit, Path(report), number), done=done, how="drawn" if drawn else "expected")
         elif report:
             print(fit.summary())  # noqa: T201 (report=True asks for it)
-    warn_of(problems)
+    if report is None or report is False:
+        warn_of(problems)
+    else:  # whoever has a report, is not told to ask for one
+        path = os.fspath(report) if isinstance(report, str | os.PathLike) and len(fits) == 1 else ""
+        warn_of(problems, "" if report is True else f"For more, see {path or 'fit.problems'}.")
 
 
 def path_of(fit: Fit, path: Path, number: int) -> Path:

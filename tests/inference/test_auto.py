@@ -9,7 +9,7 @@ import pytest
 
 import emimpute
 from emimpute.errors import EMImputeError, IdentificationWarning
-from emimpute.inference import auto
+from emimpute.inference import auto, leaveout
 from emimpute.latent import Latent
 from emimpute.models.mvn import MVN, Normal
 from emimpute.models.priors import FALLBACK, Shrink
@@ -56,13 +56,15 @@ def test_cell_errors_are_regressions_on_the_rest_of_the_row():
     rng = np.random.default_rng(1)
     z, factor = few(gone=0.4), rng.standard_normal((5, 7))
     params = Normal(rng.standard_normal(5), factor @ factor.T * np.outer(np.arange(1, 6), np.arange(1, 6)))
-    errors = auto.cell_errors(params, latent(z))
-    for row, said in zip(z, errors, strict=True):
+    errors, sds = leaveout.left_out(params, latent(z))
+    for row, said, sd in zip(z, errors, sds, strict=True):
         for j in range(5):
             rest = np.flatnonzero(~np.isnan(row) & (np.arange(5) != j))
             slope = np.linalg.solve(params.cov[np.ix_(rest, rest)], params.cov[rest, j])
             expected = params.mean[j] + slope @ (row[rest] - params.mean[rest])
             assert said[j] == pytest.approx(0 if np.isnan(row[j]) else row[j] - expected, abs=1e-9)
+            left = params.cov[j, j] - slope @ params.cov[rest, j]
+            assert sd[j] == pytest.approx(0 if np.isnan(row[j]) else np.sqrt(left), abs=1e-9)
 
 
 def test_no_ridge_is_maximum_likelihood_to_the_last_bit():

@@ -10,12 +10,15 @@ import pandas as pd
 import pytest
 import references
 from scipy import stats
+from threadpoolctl import threadpool_limits
 
 import emimpute
 from emimpute.inference import bootstrap
+from emimpute.inference.diagnostics import worst
 from emimpute.inference.draw import METHODS, Fitted, draw
 from emimpute.inference.keyed import Keyed, stream
 from emimpute.inference.posterior import _Chain, _lengths, _vector, sample
+from emimpute.inference.scenarios import Tipping
 from emimpute.models.mvn import MVN
 
 POSTERIORS = json.loads((references.FOLDER / "mi" / "mcmcNorm_posteriors.json").read_text(encoding="utf-8"))
@@ -74,8 +77,9 @@ def test_a_row_draws_for_itself(monkeypatch):
     """At given parameters other rows do not matter, neither what they hold nor how they are cut into pieces."""
     df = normal(400)
     fit = df.em.fit()
+    monkeypatch.setattr("emimpute.inference.bypattern._NUMBERS", 0)  # the way of large tables
     whole = fit.draw(2, method="plugin", rng=1)[1]
-    monkeypatch.setattr("emimpute.inference.draw._CELLS", 100)
+    monkeypatch.setattr("emimpute.inference.filling._CELLS", 100)
     pieces = fit.draw(2, method="plugin", rng=1)[1]
     pd.testing.assert_frame_equal(whole, pieces, rtol=0, atol=1e-12)
     changed = df.copy()
@@ -85,13 +89,56 @@ def test_a_row_draws_for_itself(monkeypatch):
     pd.testing.assert_frame_equal(whole.iloc[200:], other.iloc[200:], rtol=0, atol=1e-12)
 
 
+def mixed(n: int) -> pd.DataFrame:
+    """Ordered, unordered and real columns with gaps."""
+    rng = np.random.default_rng(7)
+    z = rng.standard_normal((n, 3)) @ np.linalg.cholesky(np.full((3, 3), 0.5) + 0.5 * np.eye(3)).T
+    df = pd.DataFrame({"o": MIXED["ordinal"](z[:, 0]), "g": MIXED["nominal"](z[:, 1]), "x": z[:, 2]})
+    return df.mask(rng.random(df.shape) < 0.15)
+
+
+def test_posterior_draws_of_intervals_are_reproducible(monkeypatch):
+    """The first do not depend on m; pieces and threads change no bit."""
+    df = mixed(120)
+    fit = df.em.fit(prior=5)
+    first = fit.draw(5, method="posterior", rng=3).to_frame()
+    again = fit.draw(2, method="posterior", rng=3).to_frame()
+    pd.testing.assert_frame_equal(first.loc[:2], again, check_exact=True)
+    monkeypatch.setattr("emimpute.inference.filling._CELLS", 100)
+    with threadpool_limits(limits=2):
+        pieces = df.em.draw(5, method="posterior", prior=5, rng=3).to_frame()
+    pd.testing.assert_frame_equal(first, pieces, rtol=0, atol=1e-12)
+    pd.testing.assert_frame_equal(first[["o", "g"]], pieces[["o", "g"]], check_exact=True)
+
+
+def test_the_rate_of_intervals_is_found_at_less_cost():
+    """Near what the diagnostics say, and with their function; real columns take theirs as they are."""
+    df = mixed(150).drop(columns="g")
+    df["p"] = df["x"].gt(0.4).where(df["x"].notna()).astype("boolean")
+    df["x"] += np.random.default_rng(1).standard_normal(150)
+    fit = df.em.fit()
+    latent = fit.law.table.encode(df, fit.law.table.match(df))
+    rate, coefficients, name = worst(fit.law, latent, None, fit.prior, lambda: pytest.fail("dear"))
+    exact = fit.diagnostics
+    assert 1 - rate == pytest.approx(1 - exact.rate, rel=0.1)
+    assert name == exact.worst
+    other = np.nan_to_num(exact.parameters["coefficient"])
+    along = abs(coefficients @ other) / np.linalg.norm(coefficients) / np.linalg.norm(other)
+    assert along > 0.95
+    real = normal(60)
+    fit = real.em.fit()
+    said = fit.diagnostics
+    latent = fit.law.table.encode(real, range(4))
+    assert worst(fit.law, latent, None, None, lambda: said)[::2] == (said.rate, said.worst)
+
+
 @pytest.mark.parametrize("case", [c for c in POSTERIORS if c["prior"] == "jeffreys"], ids=lambda c: c["case"])
 def test_the_posterior_is_norm2s(case):
     """Means and sds of means and covariances, within the Monte-Carlo error of both."""
     df = references.load(case["case"]).frame[case["columns"]].astype(float)
     fit = df.em.fit(kinds=dict.fromkeys(case["columns"], "real"))
     latent = fit.law.table.encode(df, fit.law.table.match(df))
-    chain = _Chain.of(fit.law, latent, None)
+    chain = _Chain.of(fit.law, latent, None, None)
     rng = np.random.default_rng(1)
     burn, kept, chains = 100, 1500, []
     for _ in range(2):
@@ -141,9 +188,9 @@ def test_too_few_rows_for_a_posterior():
     latent = df.em.fit(prior=50).law.table.encode(df, range(4))
     law = df.em.fit(prior=50).law
     with pytest.raises(emimpute.EMImputeError, match="no proper distribution"):
-        _Chain.of(law, latent.take(np.arange(4)), None)
+        _Chain.of(law, latent.take(np.arange(4)), None, None)
     with pytest.raises(emimpute.EMImputeError, match="would need 299572 steps each"):
-        sample(law, latent, None, (0.99999, np.zeros(14), "the mean of 'x'"), m=20, seed=(1,))
+        sample(law, latent, None, None, (0.99999, np.zeros(14), "the mean of 'x'"), m=20, seed=(1,))
 
 
 def test_the_bootstrap_has_the_spread_of_the_estimate():
@@ -178,8 +225,7 @@ def test_weights(weights):
     np.testing.assert_allclose(drawn.mean(axis=0), weights, atol=0.12 * 3 * np.sqrt(max(weights)))
     assert (drawn[:, np.array(weights) == 0] == 0).all()
     assert len(fit.draw(2, rng=1)) == 2
-    with pytest.raises(emimpute.EMImputeError, match="no case weights"):
-        fit.draw(2, method="posterior")
+    assert fit.draw(2, method="posterior", rng=1)[1].notna().all(axis=None)
 
 
 def test_lost_samples_are_drawn_again_and_counted():
@@ -197,7 +243,7 @@ def test_hopeless_samples():
     """After many in vain there is an error that says why."""
     df = normal(30)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bootstrap._Present, "lost", lambda _self, _weights: "Samples are no good.")
+        patch.setattr(bootstrap.Present, "lost", lambda _self, _weights: "Samples are no good.")
         with pytest.raises(emimpute.EMImputeError, match=r"None of 100 bootstrap samples .* no good"):
             df.em.draw(2, rng=1)
 
@@ -213,7 +259,7 @@ MIXED = {
 
 @pytest.mark.parametrize("kind", MIXED)
 def test_every_kind_is_drawn(kind):
-    """Legal cells of the column's dtype, different between imputations; intervals have no posterior yet."""
+    """Legal cells of the column's dtype, different between imputations."""
     rng = np.random.default_rng(1)
     z = rng.standard_normal((150, 2)) @ np.array([[1, 0.6], [0, 0.8]])
     df = pd.DataFrame({"x": z[:, 0], "y": MIXED[kind](z[:, 1])})
@@ -229,11 +275,12 @@ def test_every_kind_is_drawn(kind):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", emimpute.EMImputeWarning)
         assert fit.draw(1, method="plugin", rng=1)[0].notna().all(axis=None)
-    if kind in {"real", "positive"}:
-        assert len(fit.draw(3, method="posterior", rng=1)) == 3
-    else:
-        with pytest.raises(emimpute.EMImputeError, match=rf"'y' \({kind}\)\. Use draw\(method='bootstrap'\)"):
-            fit.draw(3, method="posterior", rng=1)
+    drawn = fit.draw(3, method="posterior", rng=1)
+    assert not drawn[0]["y"].equals(drawn[1]["y"])
+    for done in drawn:
+        assert done.notna().all(axis=None)
+        assert (done.dtypes == df.dtypes).all()
+        pd.testing.assert_frame_equal(done[observed.all(axis=1)], df[observed.all(axis=1)])
 
 
 def test_a_rare_answer_is_kept():
@@ -301,18 +348,29 @@ class TestDelta:
     """What if the missing are not like the observed."""
 
     def test_a_shift_is_of_so_many_sd(self):
-        """The drawn cells move, the observed ones and other columns do not."""
+        """The drawn cells move, and other gaps of their rows with them; nothing else does."""
         df = normal(100)
         fit = df.em.fit()
         usual, moved = fit.draw(2, rng=1)[1], fit.draw(2, rng=1, delta={"x1": -0.5})[1]
         gaps = df["x1"].isna()
-        law = bootstrap.Sampler(fit.law, df, fit.law.table.encode(df, range(4)), None, None, ())
-        assert law.law is fit.law
         apart = (moved["x1"] - usual["x1"])[gaps]
         assert apart.std() < 1e-12
         assert apart.mean() == pytest.approx(-0.5 * np.sqrt(fit.cov.loc["x1", "x1"]), rel=0.3)
-        pd.testing.assert_frame_equal(moved.drop(columns="x1"), usual.drop(columns="x1"))
+        pd.testing.assert_frame_equal(moved[~gaps], usual[~gaps])
+        pd.testing.assert_frame_equal(moved.where(df.notna()), df)
+        follows = (moved["x2"] - usual["x2"])[gaps & df["x2"].isna()]
+        assert (follows < 0).all()
         assert moved["x1"][~gaps].equals(df["x1"][~gaps])
+
+    def test_ordered_answers_move_on_their_latent_scale(self):
+        """By so many of its standard deviations, so that the share of the upper answer is that of a shifted normal."""
+        rng = np.random.default_rng(1)
+        df = pd.DataFrame({"y": pd.Categorical(rng.choice(["n", "y"], 400), ["n", "y"], ordered=True)})
+        df["x"] = rng.standard_normal(400)
+        df.loc[:199, "y"] = None
+        found = df.em.draw(20, rng=1, delta={"y": [0.0, 1.0]})
+        usual, moved = (np.mean([(frame["y"][:200] == "y").mean() for frame in one]) for one in found)
+        assert moved == pytest.approx(stats.norm.cdf(stats.norm.ppf(usual) + 1), abs=0.02)
 
     def test_scenarios(self):
         """The estimate moves with the shift, and where the conclusion changes is told."""
@@ -333,6 +391,36 @@ class TestDelta:
         assert "3 scenarios of 10 imputations" in repr(found)
         with pytest.raises(emimpute.EMImputeError, match="no term 'x9'"):
             tipping.point("x9")
+
+    def test_columns_in_step(self):
+        """Each scenario is what its own shifts alone would give."""
+        df = normal(80)
+        shifts = {"x1": [-1.0, 0.5], "x2": [0.0, 1.0], "x3": 0.25}
+        found = df.em.draw(3, rng=1, delta=shifts)
+        assert found.shifts.to_dict("list") == {"x1": [-1.0, 0.5], "x2": [0.0, 1.0], "x3": [0.25, 0.25]}
+        for one, own in zip(found, found.shifts.to_dict("records"), strict=True):
+            pd.testing.assert_frame_equal(one.to_frame(), df.em.draw(3, rng=1, delta=own).to_frame(), check_exact=True)
+        point = found.pool("x0 ~ x1 + x2").point("x1")
+        assert list(point.columns) == ["before", "after", "shift", "was_different", "delta 'x2'"]
+
+    def test_signs_that_flip(self):
+        """From below 0 to above between two scenarios: the term ceases to differ, and differs again."""
+        shifts, estimates = np.array([1.0, -1.0, 0.0]), np.array([3.0, -4.0, -3.0])
+        index = pd.MultiIndex.from_product([shifts, ["x"]], names=["delta 'a'", "term"])
+        p = 2 * stats.norm.sf(np.abs(estimates))
+        table = pd.DataFrame({"estimate": estimates, "se": 1.0, "p": p}, index=index)
+        point = Tipping(table, table * 0).point("x")
+        np.testing.assert_allclose(point["before"], [0.0, 0.0])
+        np.testing.assert_allclose(point["after"], [1.0, 1.0])
+        np.testing.assert_allclose(point["shift"], (np.array([-1, 1]) * stats.norm.isf(0.025) + 3) / 6)
+        assert point["was_different"].tolist() == [True, False]
+        assert Tipping(table[table["estimate"] < 0], table * 0).point("x").empty
+
+    def test_nothing_to_shift(self):
+        """Without a gap every scenario is the data."""
+        df = normal(40).fillna(0.3)
+        found = df.em.draw(2, rng=1, delta={"x1": [-1.0, 1.0]})
+        assert [frame.equals(df) for one in found for frame in one] == [True] * 4
 
     @pytest.mark.parametrize(
         ("delta", "words"),
@@ -395,6 +483,6 @@ def test_the_model_is_the_one_that_was_asked_for():
     df = normal(50)
     fit = df.em.fit()
     problem = MVN().bind(fit.law.table.encode(df, range(4)), None, None)
-    chain = _Chain.of(fit.law, fit.law.table.encode(df, range(4)), None)
+    chain = _Chain.of(fit.law, fit.law.table.encode(df, range(4)), None, None)
     np.testing.assert_allclose(chain.natural(chain.mode).mean, fit.law.params.mean)
     assert chain.rows == problem.rows

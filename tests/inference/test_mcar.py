@@ -540,6 +540,19 @@ def test_indicators_where_nothing_can_be_said():
     assert flat["difference"] == 0
 
 
+def test_a_column_that_tells_the_gaps_exactly():
+    """It comes first, with infinite d and t as scipy has them, and not last as one of which nothing is known."""
+    rng = np.random.default_rng(9)
+    df = pd.DataFrame({"x": rng.standard_normal(20), "year": [2020.1] * 9 + [2021.1] * 11})
+    df["y"] = np.where(df["year"] < 2021, np.nan, rng.standard_normal(20))
+    table = df.em.indicator_tests()
+    assert table["column"].tolist() == ["year", "x"]
+    assert (table.loc[0, "d"], table.loc[0, "pvalue"]) == (-np.inf, 0.0)
+    with pytest.warns(RuntimeWarning, match="catastrophic cancellation|divide by zero"):
+        theirs = stats.ttest_ind([1.0] * 9, [2.0] * 11, equal_var=False)
+    assert (table.loc[0, "t"], table.loc[0, "pvalue"]) == (theirs.statistic, theirs.pvalue)
+
+
 # --- flux -------------------------------------------------------------------------------------------------------------
 
 

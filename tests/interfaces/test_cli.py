@@ -18,7 +18,7 @@ import pytest
 import emimpute
 from emimpute.em import Stop
 from emimpute.interfaces import files
-from emimpute.interfaces.cli import imputing, main, speech, words
+from emimpute.interfaces.cli import imputing, main, mcar, speech, words
 from emimpute.interfaces.cli.speech import in_our_words
 from emimpute.results import describe, problems
 
@@ -118,6 +118,8 @@ def test_options_reach_the_model(capsys):
             "2.5",
             "--weights",
             "wave",
+            "--by",
+            "code",
             "--tol",
             "1e-4",
             "--max-iter",
@@ -136,6 +138,8 @@ def test_options_reach_the_model(capsys):
             "kinds": {"age": "real", "income": "real", "wave": "real"},
             "prior": 2.5,
             "weights": "wave",
+            "by": ["code"],
+            "where": None,  # of a survey file alone
             "tol": 1e-4,
             "max_iter": 7,
             "starts": 3,
@@ -407,10 +411,10 @@ def test_bad_tables_too(capsys, text, says):
 def test_a_report_that_fails_leaves_no_output(capsys, monkeypatch):
     """Both are whole before either takes its place."""
 
-    def full(_, path):
+    def full(_, path, **__):
         raise OSError(28, "No space left on device", str(path))
 
-    monkeypatch.setattr(emimpute.Fit, "report", full)
+    monkeypatch.setattr("emimpute.interfaces.cli.imputing.write", full)
     argv = ["impute", "in.csv", "-o", "out.csv", "--report", "r.txt", *COLUMNS]
     assert "No space left on device" in refused(capsys, *argv)
     assert names() == ["in.csv"]
@@ -563,7 +567,7 @@ def test_help_and_version(capsys, argv, shows):
 
 def test_the_examples_of_the_help_are_understood():
     """Every command line in it parses."""
-    lines = re.findall(r"^  emimpute (.+?)(?: \|.*)?$", words.IMPUTE + words.DESCRIBE, flags=re.MULTILINE)
+    lines = re.findall(r"^  emimpute (.+?)(?: \|.*)?$", words.IMPUTE + words.DESCRIBE + mcar.MCAR, flags=re.MULTILINE)
     assert len(lines) >= 4
     for line in lines:
         assert words.parser().parse_args(line.split()).run
@@ -621,3 +625,23 @@ def test_another_separator_is_not_taken_for_one_column(tmp_path, capsys):
     assert "--sep ';'" in capsys.readouterr().err
     assert main(["impute", str(path), "-o", str(tmp_path / "out.csv"), "--sep", ";"]) == 0
     assert (tmp_path / "out.csv").read_text().splitlines()[2] == "2;3"
+
+
+def test_counts_of_rows_in_the_test(tmp_path, capsys):
+    """A row of weight 2 is two rows; the weights are not tested; what the other test cannot take is refused."""
+    table = pd.DataFrame({"x": range(12), "y": [3.0, 1, 4, 1, 5, 9, 2, 6] + [None] * 4, "rows": [1, 2] * 6})
+    table.to_csv(tmp_path / "counts.csv", index=False)
+    table.loc[table.index.repeat(table["rows"]), ["x", "y"]].to_csv(tmp_path / "rows.csv", index=False)
+    said = []
+    for argv in (["counts.csv", "--weights", "rows"], ["rows.csv"]):
+        assert main(["mcar", str(tmp_path / argv[0]), *argv[1:]]) == 0
+        said.append(capsys.readouterr().out)
+    assert said[0] == said[1]
+    assert "18 rows" in said[0]
+    assert main(["mcar", str(tmp_path / "counts.csv"), "--weights", "row"]) == 2
+    assert "--weights: There is no column 'row'" in capsys.readouterr().err
+    assert main(["mcar", str(tmp_path / "counts.csv"), "--weights", "rows", "--covariances"]) == 2
+    assert "leave out --weights" in capsys.readouterr().err
+    table.assign(rows=0.5).to_csv(tmp_path / "half.csv", index=False)
+    assert main(["mcar", str(tmp_path / "half.csv"), "--weights", "rows"]) == 2
+    assert "whole numbers" in capsys.readouterr().err

@@ -15,6 +15,7 @@ from emimpute.errors import EMImputeError, unknown
 from emimpute.interfaces import files
 from emimpute.interfaces.cli.speech import in_our_words, progress_lines, say, some, warn
 from emimpute.kinds.reading import missing
+from emimpute.results.report import path_of, write
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,6 +40,8 @@ def run(args: argparse.Namespace) -> int:
             kinds=dict(zip(labels(frame, args.kinds, "--kinds") or (), args.kinds.values(), strict=True)) or None,
             prior=args.prior,
             weights=None if weights is None else weights[0],
+            by=labels(frame, args.by, "--by"),
+            where=table.where,
             tol=args.tol,
             max_iter=args.max_iter,
             starts=args.starts,
@@ -95,18 +98,18 @@ def _write(
     with contextlib.ExitStack() as stack:
         if form is not None:
             files.write(table, done, stack.enter_context(files.replacing(args.output, force=args.force)), form)
-        if args.report is not None and fits:
-            _report(fits[0], stack.enter_context(files.replacing(args.report, force=args.force)))
+        for number, fit in enumerate(fits if args.report is not None else (), start=1):
+            path = path_of(fit, args.report, number)
+            draft = stack.enter_context(files.replacing(path, force=args.force))
+            write(fit, draft, done=done, title=_title(args.input, fit), say=in_our_words)
     if form is None:
         sys.stdout.flush()
         sys.stdout.buffer.write(table.text(done, args.sep or files.format_of(args.input).sep or ","))
 
 
-def _report(fit: Fit, draft: Path) -> None:
-    """Write the report; who reads JSON reads it in Python, others are told of the command's options."""
-    fit.report(draft)
-    if draft.suffix != ".json":
-        draft.write_text(in_our_words(draft.read_text(encoding="utf-8")), encoding="utf-8")
+def _title(source: Path, fit: Fit) -> str:
+    """What stands above a report."""
+    return f"{source.name}: {fit.group}" if fit.group else source.name
 
 
 def _outcome(output: Path, table: files.Table, done: pd.DataFrame) -> str:

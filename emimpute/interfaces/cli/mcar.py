@@ -6,6 +6,7 @@ import argparse
 import re
 import sys
 
+from emimpute.errors import EMImputeError
 from emimpute.interfaces.cli import values
 from emimpute.interfaces.cli.imputing import labels, read
 from emimpute.interfaces.cli.speech import in_our_words, say
@@ -17,6 +18,7 @@ MCAR = """\
 examples:
   emimpute mcar survey.csv
   emimpute mcar survey.csv --columns income,age,score --bootstrap 999
+  emimpute mcar counts.csv --weights rows
   emimpute mcar survey.csv --covariances
 
 Little's test of whether the missingness patterns differ in their means, over the columns of numbers; the others are
@@ -37,6 +39,9 @@ def options(parser: argparse.ArgumentParser) -> None:
         help="what is tested (default: every column of numbers)",
     )
     group.add_argument(
+        "--weights", metavar="NAME", help="a column of counts: how many rows each row stands for; not tested itself"
+    )
+    group.add_argument(
         "--ddof", type=int, choices=(0, 1), default=0, help="1: covariances of divisor n - 1 (default: n)"
     )
     group.add_argument(
@@ -54,7 +59,13 @@ def run(args: argparse.Namespace) -> int:
     """Say it on stdout and return the exit code."""
     frame = read(args).frame
     columns = labels(frame, args.columns, "--columns")
-    found = [mcar_test(frame, columns=columns, ddof=args.ddof, bootstrap=args.bootstrap, rng=args.rng).summary()]
+    if args.weights is not None and args.covariances:
+        raise EMImputeError(
+            "--covariances takes each row once: leave out --weights, or write a row as often as it counts."
+        )
+    weights = labels(frame, None if args.weights is None else [args.weights], "--weights")
+    options = {"ddof": args.ddof, "bootstrap": args.bootstrap, "rng": args.rng}
+    found = [mcar_test(frame, columns=columns, weights=weights and weights[0], **options).summary()]
     if args.covariances:
         found.append(homogeneity_test(frame, columns=columns, rng=args.rng).summary())
     said = in_our_words("\n\n".join(found))

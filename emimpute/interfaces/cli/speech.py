@@ -92,14 +92,14 @@ _TEXT = "leave it out, or give a parquet file if these are dates, which in a tex
 _OURS = [
     (re.compile(words), ours)
     for words, ours in (
-        (r"see fit\.problems, or pass report=True", f"add {_REPORT}"),
+        (r"For more, see fit\.problems(?:, or pass report=True)?", f"For more, add {_REPORT}"),
         (r"convert it with pd\.to_numeric or pd\.to_datetime", _TEXT),
         (r"fit\.mean, fit\.kinds", _REPORT),
         (r"\bfit\.(problems|trace)", rf"the \1 in {_REPORT}"),
         (r"\bprior=None", "--prior none"),
         (r"\bprior=(?:'|&#x27;)(\w+)(?:'|&#x27;)", r"--prior \1"),  # also as HTML has it
         (r"\bkinds=\{(?:'|&#x27;)(\w+)(?:'|&#x27;): (?:'|&#x27;)(\w+)(?:'|&#x27;)\}", r"--kinds \1=\2"),
-        (r"\b(columns|fill|kinds|prior|weights|tol|starts|rng)=", r"--\1"),
+        (r"\b(columns|fill|kinds|prior|weights|by|tol|starts|rng)=", r"--\1"),
         (r"\b(Raise|at) max_iter\b", r"\1 --max-iter"),
         (r"\bRaise tol\b", "Raise --tol"),
     )

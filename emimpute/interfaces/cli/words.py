@@ -113,7 +113,8 @@ class _Version(argparse.Action):
 
 def _reading(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("reading")
-    group.add_argument("input", metavar="IN", type=Path, help="csv, tsv (also .gz), parquet or feather, by its ending")
+    formats = "csv, tsv (also .gz), parquet, feather, sav or dta, by its ending"
+    group.add_argument("input", metavar="IN", type=Path, help=formats)
     group.add_argument(
         "--na",
         metavar="VALUE",
@@ -162,6 +163,13 @@ def _modelling(parser: argparse.ArgumentParser) -> None:
         "ridge's degrees of freedom",
     )
     group.add_argument("--weights", metavar="NAME", help="a column of case weights")
+    group.add_argument(
+        "--by",
+        metavar="A,B",
+        type=values.names,
+        action="extend",
+        help="fit the groups that these columns tell apart, each by itself",
+    )
     group.add_argument(
         "--tol",
         metavar="T",

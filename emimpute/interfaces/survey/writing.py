@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 
 from emimpute.errors import EMImputeError, named, shown
-from emimpute.interfaces.files.targets import replacing
 from emimpute.interfaces.survey.columns import EXACT, said
 from emimpute.interfaces.survey.source import ending_of, pyreadstat, raw_cells
 
@@ -39,6 +38,8 @@ def write(source: Source, frame: pd.DataFrame, df: pd.DataFrame, path: Path, *, 
             for name in _names(df)
         }
     )
+    from emimpute.interfaces.files.targets import replacing  # noqa: PLC0415 (importing emimpute stays light)
+
     with replacing(path, force=force) as draft:
         put(source, cells, draft, ending)
         _compare(cells, raw_cells(draft), path)
