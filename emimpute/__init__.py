@@ -23,9 +23,9 @@ from emimpute.errors import (
     PluginError,
     PluginWarning,
 )
-from emimpute.inference.imputations import Imputations
-from emimpute.inference.pool import Pooled, pool
-from emimpute.inference.ratio import lr_test
+from emimpute.inference.drawing.imputations import Imputations
+from emimpute.inference.pooling.pool import Pooled, pool
+from emimpute.inference.standing.ratio import lr_test
 from emimpute.interfaces import accessor as _accessor  # noqa: F401 (registers df.em)
 from emimpute.interfaces.survey import Survey, read_survey
 from emimpute.kinds.registry import register as register_kind

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from emimpute.inference.imputations import Imputations
-    from emimpute.inference.scenarios import Scenarios
+    from emimpute.inference.drawing.imputations import Imputations
+    from emimpute.inference.drawing.scenarios import Scenarios
     from emimpute.kinds.base import Kind
     from emimpute.models.base import Model
     from emimpute.models.priors import Prior
@@ -333,8 +333,8 @@ def draw(
         What if the missing are not like the observed? ``{"income": -.5}`` shifts the drawn incomes by so many of the
         column's standard deviations (on the scale of its model: for a positive column that of its logarithm, for
         ordered and binary answers the latent one); other gaps of the row follow, as if the shifted value were known.
-        Lists of shifts, ``{"income": [-.5, 0, .5]}``, give an :class:`emimpute.inference.scenarios.Scenarios` of as
-        many Imputations from the same random numbers.
+        Lists of shifts, ``{"income": [-.5, 0, .5]}``, give an
+        :class:`emimpute.inference.drawing.scenarios.Scenarios` of as many Imputations from the same random numbers.
     rng
         What seeds the draws: None, an int or a Generator. A row's draws depend on it, on the number of the imputation
         and its law, and on the row's own data and position; the first imputations do not depend on m.

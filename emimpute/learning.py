@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from emimpute.choosing import Choice
-    from emimpute.inference import auto
+    from emimpute.inference.heldout import auto
     from emimpute.latent import Latent
     from emimpute.models.base import Model
     from emimpute.models.priors import Prior
@@ -296,7 +296,7 @@ def _ridged(
 
     ``ml`` is the maximum likelihood estimate if it was found, and ``fallback`` the ridge that would stand in for it.
     """
-    from emimpute.inference import auto  # noqa: PLC0415 (importing emimpute stays light)
+    from emimpute.inference.heldout import auto  # noqa: PLC0415 (importing emimpute stays light)
 
     chosen = auto.choose(how.model, sample.latent, sample.weights, ml, fallback)
     if plain is not None and chosen.prior is None:

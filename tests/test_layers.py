@@ -25,8 +25,8 @@ ROOMS = {
     # room: (the rooms it may import, the libraries it may import)
     "emimpute": (
         (
-            "_impute datasets inference.imputations inference.pool inference.ratio interfaces kinds mechanism "
-            "missingness models results testing"
+            "_impute datasets inference.drawing.imputations inference.pooling.pool inference.standing.ratio interfaces "
+            "kinds mechanism missingness models results testing"
         ),
         "pandas",
     ),
@@ -35,7 +35,7 @@ ROOMS = {
     "interfaces.survey": ("_frames _impute interfaces.files", "numpy pandas pyreadstat"),
     "interfaces.dask": ("emimpute _impute results", "numpy pandas dask"),
     "interfaces.sklearn": (
-        "_impute _frames inference.complete inference.keyed interfaces.tables kinds results",
+        "_impute _frames inference.complete inference.drawing.keyed interfaces.tables kinds results",
         "numpy pandas sklearn",
     ),
     "sklearn": ("interfaces.sklearn", ""),

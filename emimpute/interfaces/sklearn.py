@@ -22,7 +22,7 @@ from emimpute import _impute
 from emimpute._frames import key
 from emimpute.errors import ColumnError, ColumnWarning, EMImputeError, named, unknown, warn
 from emimpute.inference.complete import complete, levels
-from emimpute.inference.keyed import Keyed, stream
+from emimpute.inference.drawing.keyed import Keyed, stream
 from emimpute.interfaces.tables import (
     array_of,
     as_fitted,

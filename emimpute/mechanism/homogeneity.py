@@ -24,7 +24,7 @@ from emimpute.results.mcar import HomogeneityTest
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from emimpute.inference.hawkins import Hawkins
+    from emimpute.inference.gaps.hawkins import Hawkins
     from emimpute.latent import Latent
     from emimpute.models.mvn import Normal
     from emimpute.results.fit import Fit
@@ -135,7 +135,7 @@ def _imputed(
     fitted: Fit, latent: Latent, groups: list[np.ndarray], times: int, rng: np.random.Generator
 ) -> list[Hawkins]:
     """Hawkins' tests of tables completed by draws."""
-    from emimpute.inference.hawkins import Neyman, hawkins  # noqa: PLC0415 (only for this)
+    from emimpute.inference.gaps.hawkins import Neyman, hawkins  # noqa: PLC0415 (only for this)
 
     params: Normal = fitted.law.params
     sd = np.sqrt(np.diag(params.cov))

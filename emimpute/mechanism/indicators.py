@@ -57,7 +57,7 @@ def indicator_tests(df: pd.DataFrame, *, columns: Any = None, kinds: Mapping[Any
       missing column      d  corr  pvalue
     0       y      x  2.828   0.8   0.005
     """
-    from emimpute.inference.indicators import welch  # noqa: PLC0415 (only for this)
+    from emimpute.inference.gaps.indicators import welch  # noqa: PLC0415 (only for this)
 
     table = columns_of(df, columns, kinds)
     gaps = np.array([missing(df.iloc[:, i]) for i in range(df.shape[1])]).T  # (n, columns of df)

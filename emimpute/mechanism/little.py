@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from emimpute.errors import EMImputeError
-from emimpute.inference.mcar import degrees, little, little_bootstrap
+from emimpute.inference.gaps.mcar import degrees, little, little_bootstrap
 from emimpute.latent import patterns
 from emimpute.mechanism.columns import (
     SINGULAR,
@@ -26,7 +26,7 @@ from emimpute.results.mcar import MCARTest
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from emimpute.inference.mcar import Little
+    from emimpute.inference.gaps.mcar import Little
     from emimpute.latent import Patterns
     from emimpute.mechanism.columns import Tested
 

@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Literal
 
-    from emimpute.inference.diagnostics import Diagnostics
-    from emimpute.inference.factor import Factors
-    from emimpute.inference.imputations import Imputations
-    from emimpute.inference.params import Standing
-    from emimpute.inference.ratio import LRTest
-    from emimpute.inference.regress import Regression
-    from emimpute.inference.reliability import Reliability
-    from emimpute.inference.scenarios import Scenarios
+    from emimpute.inference.drawing.imputations import Imputations
+    from emimpute.inference.drawing.scenarios import Scenarios
+    from emimpute.inference.moments.factor import Factors
+    from emimpute.inference.moments.regress import Regression
+    from emimpute.inference.moments.reliability import Reliability
+    from emimpute.inference.standing.diagnostics import Diagnostics
+    from emimpute.inference.standing.params import Standing
+    from emimpute.inference.standing.ratio import LRTest
     from emimpute.results.overimputation import Overimputation
     from emimpute.results.problems import Problem
     from emimpute.results.starts import Start
@@ -181,7 +181,7 @@ class Fit:
         Computed from the data when first asked for, which may take as long as the fit did; ``summary()`` shows it from
         then on. Raises EMImputeError for a fit that was read from a file.
         """
-        from emimpute.inference.diagnostics import Ran, diagnose  # noqa: PLC0415 (importing emimpute stays light)
+        from emimpute.inference.standing.diagnostics import Ran, diagnose  # noqa: PLC0415 (importing emimpute stays light)
 
         data = self._own("diagnostics", "Fit the data anew with emimpute.fit.")
         ran = Ran(self.tol, self.n_iter, self.n_check, converged=self.converged or self.stop is Stop.SEVERAL_MAXIMA)
@@ -244,7 +244,7 @@ class Fit:
 
     def lr_test(self, restricted: Any, df: float | None = None) -> LRTest:
         """Likelihood-ratio test of what is nested in this fit: see :func:`emimpute.lr_test`."""
-        from emimpute.inference.ratio import lr_test  # noqa: PLC0415 (importing emimpute stays light)
+        from emimpute.inference.standing.ratio import lr_test  # noqa: PLC0415 (importing emimpute stays light)
 
         return lr_test(self, restricted, df)
 
@@ -256,7 +256,7 @@ class Fit:
         by t, df = (n - k)(1 - fmi). Raises EMImputeError for other terms, saying what to do, and ColumnError for
         columns that are not there.
         """
-        from emimpute.inference.regress import regress  # noqa: PLC0415 (importing emimpute stays light)
+        from emimpute.inference.moments.regress import regress  # noqa: PLC0415 (importing emimpute stays light)
 
         return regress(self.law, self._standing, formula, cov_type=cov_type)
 
@@ -274,7 +274,7 @@ class Fit:
         the correlations. Ordered answers come by latent correlations: ordinal alpha. ``cov_type`` as in
         :meth:`regress`.
         """
-        from emimpute.inference.reliability import alpha  # noqa: PLC0415 (importing emimpute stays light)
+        from emimpute.inference.moments.reliability import alpha  # noqa: PLC0415 (importing emimpute stays light)
 
         return alpha(
             self.law, self._standing, items=items, reverse=reverse, standardized=standardized, cov_type=cov_type
@@ -289,7 +289,7 @@ class Fit:
         cov_type: str | None = None,
     ) -> Reliability:
         """McDonald's omega of ``items``, by one factor and maximum likelihood; arguments as in :meth:`alpha`."""
-        from emimpute.inference.reliability import omega  # noqa: PLC0415 (importing emimpute stays light)
+        from emimpute.inference.moments.reliability import omega  # noqa: PLC0415 (importing emimpute stays light)
 
         return omega(
             self.law, self._standing, items=items, reverse=reverse, standardized=standardized, cov_type=cov_type
@@ -308,7 +308,7 @@ class Fit:
         ``scales`` is such as ``{"agree": ["-A1", "A2"]}``, "-A1" for A1 reversed: taken from lowest + highest answer,
         as observed or as ``ranges`` has it, (1, 6) for all or by label. ``new``: rows to score, default those fitted.
         """
-        from emimpute.inference.scales import scales as scored  # noqa: PLC0415 (importing emimpute stays light)
+        from emimpute.inference.moments.scales import scales as scored  # noqa: PLC0415 (importing emimpute stays light)
 
         return scored(self.law, self.data, scales, new=None if new is None else check(new), kind=kind, ranges=ranges)
 
@@ -328,8 +328,8 @@ class Fit:
         the ``FactorResults`` of statsmodels. ``cov_type`` as in :meth:`regress`. ``bootstrap``: how many samples of the
         rows to take, seeded by ``rng``, for standard errors and percentile intervals; 0: by the delta method.
         """
-        from emimpute.inference.factor import factor  # noqa: PLC0415 (importing emimpute stays light)
-        from emimpute.inference.replicates import Rows  # noqa: PLC0415 (likewise)
+        from emimpute.inference.moments.factor import factor  # noqa: PLC0415 (importing emimpute stays light)
+        from emimpute.inference.moments.replicates import Rows  # noqa: PLC0415 (likewise)
 
         standing = self._standing
         rows = Rows(self._own("factor()"), self.weights, self.prior)
@@ -338,7 +338,7 @@ class Fit:
 
     @cached_property
     def _standing(self) -> Standing:
-        from emimpute.inference.params import stand  # noqa: PLC0415 (importing emimpute stays light)
+        from emimpute.inference.standing.params import stand  # noqa: PLC0415 (importing emimpute stays light)
 
         data = self._own("standard errors", "Fit the data anew with emimpute.fit.")
         sure = self.converged or self.stop in {Stop.SEVERAL_MAXIMA, Stop.FLAT}
@@ -376,7 +376,7 @@ class Fit:
         rng: _Rng = None,
     ) -> Imputations | Scenarios:
         """Draw m imputations of the frame that was fitted: see :func:`emimpute.draw`."""
-        from emimpute.inference.draw import Fitted, draw  # noqa: PLC0415 (importing emimpute stays light)
+        from emimpute.inference.drawing.draw import Fitted, draw  # noqa: PLC0415 (importing emimpute stays light)
 
         data = self._own("draw()", "Fit the data anew with emimpute.fit.")
         flat = self.stop is Stop.FLAT

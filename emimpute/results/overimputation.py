@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from emimpute.inference.overcells import judged
-from emimpute.inference.overimpute import predict
+from emimpute.inference.heldout.overcells import judged
+from emimpute.inference.heldout.overimpute import predict
 from emimpute.results.sheet import Sheet, labels, number
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from emimpute.results.labels import name
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from emimpute.inference.diagnostics import Diagnostics
+    from emimpute.inference.standing.diagnostics import Diagnostics
     from emimpute.results.fit import Fit
 
 __all__ = ["html", "text"]

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 import emimpute
-from emimpute.inference.boxposterior import BoxChain
+from emimpute.inference.drawing.boxposterior import BoxChain
 
 TRUTH, CUTS, GAPS = 0.5, [-1.0, 0.0, 0.8], 0.15
 BURN_IN, STEPS = 60, 600

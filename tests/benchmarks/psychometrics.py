@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 import emimpute
-from emimpute.inference.extraction import best_turn, extract, loadings
+from emimpute.inference.moments.extraction import best_turn, extract, loadings
 
 LOADINGS = np.array([[0.8, 0.0], [0.7, 0.0], [0.6, 0.0], [0.5, 0.0], [0.0, 0.8], [0.0, 0.7], [0.0, 0.6], [0.0, 0.5]])
 BETWEEN = 0.3  # correlation of the factors

@@ -9,7 +9,7 @@ import pytest
 
 import emimpute
 from emimpute.errors import EMImputeError, IdentificationWarning
-from emimpute.inference import auto, leaveout
+from emimpute.inference.heldout import auto, leaveout
 from emimpute.latent import Latent
 from emimpute.models.mvn import MVN, Normal
 from emimpute.models.priors import FALLBACK, Shrink

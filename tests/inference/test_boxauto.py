@@ -13,9 +13,9 @@ from scipy.special import ndtr
 from scipy.stats import multivariate_normal
 
 import emimpute
-from emimpute.inference import auto
-from emimpute.inference.boxauto import BoxFold
-from emimpute.inference.boxplaces import standardised
+from emimpute.inference.heldout import auto
+from emimpute.inference.heldout.boxauto import BoxFold
+from emimpute.inference.standing.boxplaces import standardised
 from emimpute.models.mvn import CutNormal
 
 

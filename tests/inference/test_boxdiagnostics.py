@@ -11,9 +11,9 @@ from scipy.stats import multivariate_normal
 
 import emimpute
 from emimpute.em import Stop, iterates
-from emimpute.inference import diagnostics
-from emimpute.inference.boxplaces import BoxPlace, standardised
-from emimpute.inference.diagnostics import Ran, diagnose
+from emimpute.inference.standing import diagnostics
+from emimpute.inference.standing.boxplaces import BoxPlace, standardised
+from emimpute.inference.standing.diagnostics import Ran, diagnose
 
 
 def place(fit: emimpute.Fit) -> BoxPlace:
@@ -128,7 +128,10 @@ def test_a_correlation_of_two_ordered_columns_alone():
 
 def test_the_worst_function_is_named():
     """A cut point far out that few cells are beyond, in the columns' words."""
-    assert diagnostics._words(emimpute.inference.places.parameters(["x", "q"], [1, 1]), 6) == "the cut points of 'q'"
+    assert (
+        diagnostics._words(emimpute.inference.standing.places.parameters(["x", "q"], [1, 1]), 6)
+        == "the cut points of 'q'"
+    )
     found = emimpute.fit(mixed(nominal=False)).diagnostics
     assert found.worst == "the covariance of 'b' with 'o'"
     assert found.parameters["correlation"].abs().idxmax() == ("cov", "b", "o")

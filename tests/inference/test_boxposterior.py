@@ -11,9 +11,9 @@ from scipy import optimize, stats
 from scipy.special import ndtr
 
 import emimpute
-from emimpute.inference.boxposterior import BoxChain
-from emimpute.inference.copies import copies
-from emimpute.inference.posterior import _Chain
+from emimpute.inference.drawing.boxposterior import BoxChain
+from emimpute.inference.drawing.copies import copies
+from emimpute.inference.drawing.posterior import _Chain
 from emimpute.kinds import Ordinal
 from emimpute.models.priors import Shrink
 

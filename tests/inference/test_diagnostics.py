@@ -15,9 +15,9 @@ from tables import distance, joint, latent
 
 import emimpute
 from emimpute.em import Stop
-from emimpute.inference import diagnostics
 from emimpute.inference.complete import Law
-from emimpute.inference.diagnostics import Diagnostics, Ran, diagnose
+from emimpute.inference.standing import diagnostics
+from emimpute.inference.standing.diagnostics import Diagnostics, Ran, diagnose
 from emimpute.models.mvn import MVN, Normal
 
 RATE = 1e-8  # error of the rate in closed form: the estimate is within 1e-6 of the maximum, and the rate is smooth

@@ -13,12 +13,12 @@ from scipy import stats
 from threadpoolctl import threadpool_limits
 
 import emimpute
-from emimpute.inference import bootstrap
-from emimpute.inference.diagnostics import worst
-from emimpute.inference.draw import METHODS, Fitted, draw
-from emimpute.inference.keyed import Keyed, stream
-from emimpute.inference.posterior import _Chain, _lengths, _vector, sample
-from emimpute.inference.scenarios import Tipping
+from emimpute.inference.drawing import bootstrap
+from emimpute.inference.drawing.draw import METHODS, Fitted, draw
+from emimpute.inference.drawing.keyed import Keyed, stream
+from emimpute.inference.drawing.posterior import _Chain, _lengths, _vector, sample
+from emimpute.inference.drawing.scenarios import Tipping
+from emimpute.inference.standing.diagnostics import worst
 from emimpute.models.mvn import MVN
 
 POSTERIORS = json.loads((references.FOLDER / "mi" / "mcmcNorm_posteriors.json").read_text(encoding="utf-8"))
@@ -77,9 +77,9 @@ def test_a_row_draws_for_itself(monkeypatch):
     """At given parameters other rows do not matter, neither what they hold nor how they are cut into pieces."""
     df = normal(400)
     fit = df.em.fit()
-    monkeypatch.setattr("emimpute.inference.bypattern._NUMBERS", 0)  # the way of large tables
+    monkeypatch.setattr("emimpute.inference.drawing.bypattern._NUMBERS", 0)  # the way of large tables
     whole = fit.draw(2, method="plugin", rng=1)[1]
-    monkeypatch.setattr("emimpute.inference.filling._CELLS", 100)
+    monkeypatch.setattr("emimpute.inference.drawing.filling._CELLS", 100)
     pieces = fit.draw(2, method="plugin", rng=1)[1]
     pd.testing.assert_frame_equal(whole, pieces, rtol=0, atol=1e-12)
     changed = df.copy()
@@ -104,7 +104,7 @@ def test_posterior_draws_of_intervals_are_reproducible(monkeypatch):
     first = fit.draw(5, method="posterior", rng=3).to_frame()
     again = fit.draw(2, method="posterior", rng=3).to_frame()
     pd.testing.assert_frame_equal(first.loc[:2], again, check_exact=True)
-    monkeypatch.setattr("emimpute.inference.filling._CELLS", 100)
+    monkeypatch.setattr("emimpute.inference.drawing.filling._CELLS", 100)
     with threadpool_limits(limits=2):
         pieces = df.em.draw(5, method="posterior", prior=5, rng=3).to_frame()
     pd.testing.assert_frame_equal(first, pieces, rtol=0, atol=1e-12)

@@ -14,9 +14,9 @@ from statsmodels.multivariate.factor_rotation import rotate_factors
 
 import emimpute
 from emimpute import datasets
-from emimpute.inference.extraction import correlations, extract, loadings
-from emimpute.inference.factor import _moving
-from emimpute.inference.uncertainty import slopes
+from emimpute.inference.moments.extraction import correlations, extract, loadings
+from emimpute.inference.moments.factor import _moving
+from emimpute.inference.standing.uncertainty import slopes
 
 OTHERS = 1e-5  # factanal's and statsmodels' optimisers stop early
 NUMERIC = 1e-5  # derivatives by differences, on both sides

@@ -17,8 +17,8 @@ from scipy import optimize, stats
 from statsmodels.miscmodels.ordinal_model import OrderedModel
 
 import emimpute
-from emimpute.inference.likelihood import _likelihood
-from emimpute.inference.rubin import likelihood_ratio
+from emimpute.inference.pooling.likelihood import _likelihood
+from emimpute.inference.pooling.rubin import likelihood_ratio
 
 FOLDER = references.FOLDER / "mi"
 STORED = json.loads((FOLDER / "D_tests_nhanes.json").read_text(encoding="utf-8"))

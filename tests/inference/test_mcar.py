@@ -13,9 +13,9 @@ from frames import FRAMES, all_bits, numeric
 from scipy import stats
 
 import emimpute
-from emimpute.inference.anderson import anderson_darling, tail
-from emimpute.inference.hawkins import Neyman, hawkins, tails
-from emimpute.inference.indicators import welch
+from emimpute.inference.gaps.anderson import anderson_darling, tail
+from emimpute.inference.gaps.hawkins import Neyman, hawkins, tails
+from emimpute.inference.gaps.indicators import welch
 
 EXACT = 1e-6  # relative, of Little's statistic
 WITH_LITTLE = [name for name in references.cases() if "little" in references.load(name).expected]

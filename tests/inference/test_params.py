@@ -16,8 +16,8 @@ from scipy.stats import norm
 from tables import correlated, density
 
 import emimpute
-from emimpute.inference import params, points
 from emimpute.inference.complete import Law
+from emimpute.inference.standing import params, points
 from emimpute.models.boxes import given
 from emimpute.models.mvn import Normal
 

@@ -13,7 +13,7 @@ import statsmodels.api as sm
 from scipy import stats
 
 import emimpute
-from emimpute.inference.rubin import suffices
+from emimpute.inference.pooling.rubin import suffices
 
 EXACT = 1e-10
 CLAMPED = 1.1e-4  # of df and fmi, relative, where mice holds lambda at 1e-4 or more

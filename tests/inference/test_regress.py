@@ -13,7 +13,7 @@ import references
 import statsmodels.api as sm
 
 import emimpute
-from emimpute.inference.regress import parse
+from emimpute.inference.moments.regress import parse
 
 EXACT = 1e-9  # relative, where both are exact but for rounding, or EM's distance to the maximum
 LAVAAN = 1e-6  # relative: lavaan stops early

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from emimpute.errors import EMImputeError
-from emimpute.inference.places import triangle
+from emimpute.inference.standing.places import triangle
 from emimpute.results.describe import distance
 from emimpute.results.labels import name, names
 from emimpute.results.methods import ridge
@@ -18,7 +18,7 @@ from emimpute.results.page.markup import Html, bar, element, facts, joined, labe
 if TYPE_CHECKING:
     import pandas as pd
 
-    from emimpute.inference.diagnostics import Diagnostics
+    from emimpute.inference.standing.diagnostics import Diagnostics
     from emimpute.results.fit import Fit
     from emimpute.results.page.seen import Seen
 

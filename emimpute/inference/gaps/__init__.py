@@ -1,0 +1,1 @@
+"""Whether gaps are there by chance: the tests behind :mod:`emimpute.mechanism`."""

@@ -1,0 +1,1 @@
+"""What a fit says of rows it has not seen: the ridge that predicts them best, and overimputation."""

@@ -1,0 +1,1 @@
+"""What follows from means and covariances: regressions, reliability, scores of scales, factors."""

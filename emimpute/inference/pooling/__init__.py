@@ -1,0 +1,1 @@
+"""One answer from many imputations, by Rubin's rules, and tests of several coefficients at once."""

@@ -1,0 +1,1 @@
+"""How much the estimates can be trusted: information, standard errors, fractions of missing information, tests."""
