@@ -42,8 +42,6 @@ class JointTest:
         The F statistic, its degrees of freedom, and the p-value.
     riv
         Average relative increase in variance due to the missing cells.
-    mc_error
-        The Monte-Carlo error of these numbers.
     """
 
     method: str
