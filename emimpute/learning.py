@@ -23,7 +23,7 @@ from emimpute.inference.complete import Law
 from emimpute.kinds.reading import missing
 from emimpute.models import priors, registry
 from emimpute.models.mvn import CutNormal, Normal
-from emimpute.results.describe import agreed, describe, engine, not_converged, refusal, unsettled
+from emimpute.results.describe import agreed, costly, describe, engine, not_converged, refusal, unsettled
 from emimpute.results.fit import Fit
 from emimpute.results.problems import Problem
 from emimpute.results.progress import check_progress, watching
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from emimpute.models.base import Model
     from emimpute.models.priors import Prior
     from emimpute.results.progress import Progress, Watch
+    from emimpute.table import Table
 
 __all__ = ["Settings", "check_spread", "learn", "settings"]
 
@@ -129,6 +130,7 @@ def learn(
         findings.append(Problem("saddle", (), _SADDLE, ""))
     if run.unsettled:
         findings.append(unsettled(run.unsettled, sample.rows))
+    findings += _took_long(run, sample, table)
     if run.chosen is not None:
         findings.append(Problem("ridge chosen", (), run.chosen.sentence, ""))
     if not stop.success and stop is not Stop.SEVERAL_MAXIMA:
@@ -175,6 +177,21 @@ def _nearly_dependent(run: _Run, sample: _Sample, how: Settings) -> list[Problem
     return [Problem("nearly dependent", sets, sentence, remedy)]
 
 
+def _took_long(run: _Run, sample: _Sample, table: Table) -> list[Problem]:
+    """Which unordered categories a long fit took its time for."""
+    latent = sample.latent
+    if not latent.cones:
+        return []
+    cones = {cone.span.start for cone in latent.cones}
+    unordered = [
+        (label, span.stop - span.start)
+        for label, span in zip(table.labels, latent.spans, strict=True)
+        if span.start in cones and span.stop > span.start
+    ]
+    intervals = int((latent.known & ~latent.observed).any(axis=0).sum())
+    return costly(unordered, intervals, sample.rows, run.esteps + run.checks)
+
+
 def _hardly_borne_out(run: _Run, sample: _Sample) -> list[Problem]:
     """What the maximum takes for exact and few rows show: it is a maximum, and a bad guide to other rows."""
     known = _counted(sample)
@@ -214,7 +231,7 @@ def _told(found: list[Finding], sample: _Sample, run: _Run, how: Settings) -> li
     return [replace(p, sentence=f"{p.sentence} {_DECIDES}", warning=warning) if p.name in flat else p for p in problems]
 
 
-def _maximize(sample: _Sample, found: list[Finding], how: Settings, watch: Watch | None) -> tuple[_Run, list[Finding]]:
+def _maximize(sample: _Sample, found: list[Finding], how: Settings, watch: Watch) -> tuple[_Run, list[Finding]]:
     """Run EM under the prior asked for, or where there is none and maximum likelihood fails, under a ridge.
 
     Returns the run and all that was found by then. Raises IdentificationError where no ridge may help.
@@ -286,7 +303,7 @@ def _ridge(sample: _Sample, found: list[Finding]) -> priors.Shrink:
 def _ridged(
     sample: _Sample,
     how: Settings,
-    watch: Watch | None,
+    watch: Watch,
     plain: _Run | None,
     *,
     ml: Normal | None = None,
@@ -304,7 +321,7 @@ def _ridged(
     return replace(_run(sample, chosen.prior, how, watch, plain), chosen=chosen)
 
 
-def _run(sample: _Sample, prior: Prior | None, how: Settings, watch: Watch | None, spent: _Run | None = None) -> _Run:
+def _run(sample: _Sample, prior: Prior | None, how: Settings, watch: Watch, spent: _Run | None = None) -> _Run:
     """EM from every start; what an earlier run has ``spent`` counts in the E-steps."""
     problem: Any = how.model.bind(sample.latent, sample.weights, prior)
     esteps, checks = (0, 0) if spent is None else (spent.esteps, spent.checks)
@@ -326,8 +343,9 @@ def _run(sample: _Sample, prior: Prior | None, how: Settings, watch: Watch | Non
             )
             counted = replace(iterate, params=None, esteps=iterate.esteps + esteps, checks=iterate.checks + checks)
             history.append(counted)
-            if watch is not None:
-                watch(replace(counted, params=from_origin(problem.natural(iterate.params), sample.shift)), name)
+            if callable(how.progress):  # the other watchers do not look at parameters
+                counted = replace(counted, params=from_origin(problem.natural(iterate.params), sample.shift))
+            watch(counted, name)
         esteps, checks = history[-1].esteps, history[-1].checks
         ends.append(end)
         histories.append(history)

@@ -17,7 +17,7 @@ from emimpute.em.starts import compare
 from emimpute.identification import Finding, examine
 from emimpute.models import boxes
 from emimpute.models.mvn import CutNormal
-from emimpute.results.describe import describe, unsettled
+from emimpute.results.describe import costly, describe, unsettled
 
 
 def findings(df):
@@ -108,6 +108,41 @@ def test_rows_that_do_not_settle_are_told():
     assert many.warning is emimpute.ConvergenceWarning
     assert many.sentence.startswith("In 30 of 200 rows")
     assert many.remedy
+
+
+@pytest.mark.parametrize(
+    ("unordered", "intervals", "rows", "esteps", "long"),
+    [
+        ([4] * 6, 44, 1500, 27, True),  # six columns of five categories beside 20 ordered ones
+        ([4] * 6, 44, 1500, 5, False),  # soon done
+        ([4] * 6, 24, 100, 27, False),  # few rows
+        ([4], 64, 5000, 27, False),  # one among 60 ordered ones is not the reason
+        ([2] * 3, 63, 5000, 27, False),
+        ([29], 30, 5000, 27, True),
+    ],
+)
+def test_what_took_long_is_told(unordered, intervals, rows, esteps, long):
+    """Where a fit takes long and unordered categories are why; the widest comes first."""
+    unordered = [(f"n{k}", width) for k, width in enumerate(unordered)]
+    found = costly(unordered, intervals, rows, esteps)
+    assert bool(found) is long
+    widest = costly([*unordered, ("wide", 40)], intervals + 40, rows * 10, esteps)[0]
+    assert widest.columns[0] == "wide"
+    assert widest.warning is None
+
+
+def test_a_fit_tells_what_took_long(monkeypatch):
+    """A note, of the columns with their coordinates; nothing where the fit is short."""
+    df = mixed(120, nominal=True)
+    name = "slow unordered categories"
+    assert name not in emimpute.fit(df, max_iter=30).problems["problem"].tolist()
+    monkeypatch.setattr("emimpute.results.describe._LONG", 1.0)
+    monkeypatch.setattr("emimpute.results.describe._BESIDES", 0)
+    fit = emimpute.fit(df, max_iter=30)
+    told = fit.problems.set_index("problem").loc[name]
+    unordered = [column for column, kind in fit.kinds.items() if kind.startswith("nominal")]
+    assert list(told["columns"]) == unordered
+    assert emimpute.fit(df.drop(columns=unordered), max_iter=30).problems.query("problem == @name").empty
 
 
 def test_unsettled_rows_are_counted(monkeypatch):

@@ -152,6 +152,43 @@ def test_the_log_is_told_every_second(monkeypatch, caplog):
     assert said[0] == "EM: E-steps=1 left=about 19 distance=5.0e-01"
 
 
+def test_a_long_fit_that_nobody_watches_says_that_it_is_at_work(caplog):
+    """After ten seconds, and then each time it has taken twice as long; by the clock from the fit's beginning."""
+    now = 100.0
+    at = Iterate(None, 0.0, 0.0, 0.0, 0.25, 0.5, 1, accelerated=False, checks=0)
+    with caplog.at_level(logging.INFO, logger="emimpute"), watching(False, 1e-6, clock=lambda: now) as watch:
+        for k, seconds in enumerate((0, 9.9, 10.2, 19.0, 20.0, 21.0, 95.0, 159.0, 160.0), start=1):
+            now = 100.0 + seconds
+            watch(replace(at, esteps=k), "EM with a ridge")
+        now = 1000.0
+        watch(replace(at, esteps=20, stop=Stop.CONVERGED), "EM with a ridge")  # what is over is told elsewhere
+    said = [record.getMessage() for record in caplog.records]
+    assert [record.levelname for record in caplog.records] == ["INFO"] * 4
+    assert [message.split(" distance")[0].split(": ")[1] for message in said] == [
+        "E-steps=3 seconds=10",
+        "E-steps=5 seconds=20",
+        "E-steps=7 seconds=95",
+        "E-steps=9 seconds=160",
+    ]
+    assert said[0] == "EM with a ridge: E-steps=3 seconds=10 distance=2.5e-01; progress=True shows more"
+
+
+def test_a_whole_fit_has_its_sign_of_life(monkeypatch, caplog):
+    """Each iterate takes eight seconds here; in truth it takes none, and then nothing is said."""
+    with caplog.at_level(logging.INFO, logger="emimpute"):
+        fit = numeric(80).em.fit()
+        assert not [message for message in caplog.messages if "seconds=" in message]
+        clock = iter(np.arange(0, 10_000, 8.0))
+        monkeypatch.setattr("emimpute.results.progress.time.monotonic", lambda: float(next(clock)))
+        slow = numeric(80).em.fit()
+    said = [message for message in caplog.messages if "seconds=" in message]
+    assert len(fit.trace) > 3
+    begun, later = (f"EM: E-steps={fit.trace['esteps'].iloc[k]} seconds={8 * (k + 1)} " for k in (1, 2))
+    assert said[0].startswith(begun)
+    assert said[1].startswith(later)
+    pd.testing.assert_frame_equal(slow.trace, fit.trace, check_exact=True)
+
+
 def test_starts_and_ridge_have_names(monkeypatch, caplog):
     monkeypatch.setitem(sys.modules, "tqdm.auto", None)
     with caplog.at_level(logging.INFO, logger="emimpute"), pytest.warns(emimpute.IdentificationWarning):

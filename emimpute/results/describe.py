@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from emimpute.identification import Finding
     from emimpute.models.priors import Prior
 
-__all__ = ["agreed", "describe", "distance", "engine", "not_converged", "refusal", "unsettled"]
+__all__ = ["agreed", "costly", "describe", "distance", "engine", "not_converged", "refusal", "unsettled"]
 
 _SETS = 6  # pairs or sets of columns that a sentence lists before it counts the rest
 
@@ -139,6 +139,31 @@ def unsettled(rows: int, of: int) -> Problem:
     return Problem("intervals not settled", (), sentence, remedy, ConvergenceWarning if rows > _MANY * of else None)
 
 
+def costly(unordered: Sequence[tuple[Any, int]], intervals: int, rows: int, esteps: int) -> list[Problem]:
+    """A note where a long fit took most of its time for what ``unordered`` columns have of coordinates beyond one each.
+
+    These are given as (label, coordinates); of all columns' coordinates ``intervals`` have cells that are intervals.
+    The time goes with the rows, the E-steps, and what one row's inverses and pairs cost.
+    """
+
+    def work(k: int) -> int:
+        return rows * esteps * k * k * (k + _BESIDES)
+
+    theirs = sum(width for _, width in unordered)
+    if work(intervals) < max(_LONG, 2 * work(intervals - theirs + len(unordered))):
+        return []
+    labels = tuple(label for label, _ in sorted(unordered, key=lambda each: -each[1]))
+    sentence = (
+        f"Most of the time went to unordered categories: {named(labels)} {'have' if len(labels) > 1 else 'has'} "
+        f"{theirs} of the {intervals} coordinates that are known by intervals, whose work grows faster than their "
+        f"square."
+    )
+    remedy = "Where the categories have an order, kind 'ordinal' needs one coordinate; or merge categories."
+    return [Problem("slow unordered categories", labels, sentence, remedy)]
+
+
+_BESIDES = 40  # what a coordinate costs besides its part in inverses, in units of that
+_LONG = 2e9  # work that takes some ten seconds (measured: 5 to 8 seconds for 1e9)
 _MANY = 0.01  # share of rows from which that is worth a warning
 _HELPED = "So a ridge (prior df {:g}) was used instead of maximum likelihood."
 _REFUSED = "prior=None refuses to go on; prior='fallback' (the default) uses a ridge."

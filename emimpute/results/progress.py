@@ -1,5 +1,7 @@
 """Progress while EM runs: a bar, a line in the log, or whatever function the user gives.
 
+Where none is asked for, a long fit still says now and then in the log that it is at work.
+
 The loop knows nothing of it: it yields iterates, and here they are watched. What is shown as left is estimated from how
 fast the estimated distance to the maximum has shrunk, and is left open while that says nothing.
 """
@@ -21,11 +23,13 @@ if TYPE_CHECKING:
 
     Progress = bool | Callable[[Iterate], object]
     Watch = Callable[[Iterate, str], None]  # an iterate, and which run it belongs to
+    Clock = Callable[[], float]  # seconds
 
 __all__ = ["Pace", "check_progress", "watching"]
 
 _WINDOW = 12  # iterates that the pace is read from
 _EVERY = 1.0  # seconds between two lines in the log
+_LONG = 10.0  # seconds after which a fit that nobody watches first says that it is at work
 
 
 def check_progress(progress: object) -> None:
@@ -36,14 +40,14 @@ def check_progress(progress: object) -> None:
         raise EMImputeError(msg)
 
 
-def watching(progress: Progress, tol: float) -> AbstractContextManager[Watch | None]:
-    """What sees every iterate of a fit, or None; closed at the end of the ``with`` block, come what may.
+def watching(progress: Progress, tol: float, clock: Clock | None = None) -> AbstractContextManager[Watch]:
+    """What sees every iterate of a fit; closed at the end of the ``with`` block, come what may.
 
-    An iterate is to have its parameters in the columns' units, as copies, so that no watcher can disturb the run; and
-    to count the E-steps of earlier runs of the same fit.
+    An iterate is to count the E-steps of earlier runs of the same fit; and for a function to have its parameters in the
+    columns' units, as copies, so that no watcher can disturb the run. ``clock`` tells the seconds where nobody watches.
     """
     if progress is False:
-        return nullcontext()
+        return nullcontext(_SignOfLife(clock or time.monotonic))
     if callable(progress):
         return nullcontext(_only_iterates(progress))
     try:
@@ -72,7 +76,7 @@ class _Paced:
         return self._pace.left(iterate)
 
 
-class _Bar(AbstractContextManager["Watch | None"]):
+class _Bar(AbstractContextManager["Watch"]):
     """A bar of tqdm, whose length is what has been done and the estimate of what is left."""
 
     def __init__(self, bar: Any, tol: float) -> None:
@@ -105,6 +109,22 @@ class _Log:
         self._told = now
         ahead = "unknown" if math.isnan(left) else "0" if iterate.stop is not None else f"about {math.ceil(left)}"
         LOG.info("%s: E-steps=%d left=%s distance=%.1e", run, iterate.esteps, ahead, iterate.remaining)
+
+
+class _SignOfLife:
+    """A line in the log where a fit takes long: after ten seconds, and then each time it has taken twice as long."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock, self._began, self._due = clock, clock(), _LONG
+
+    def __call__(self, iterate: Iterate, run: str) -> None:
+        taken = self._clock() - self._began
+        if taken < self._due or iterate.stop is not None:
+            return
+        while self._due <= taken:
+            self._due *= 2
+        said = "%s: E-steps=%d seconds=%.0f distance=%.1e; progress=True shows more"
+        LOG.info(said, run, iterate.esteps, taken, iterate.remaining)
 
 
 class Pace:
