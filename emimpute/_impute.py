@@ -335,6 +335,7 @@ def draw(
         ordered and binary answers the latent one); other gaps of the row follow, as if the shifted value were known.
         Lists of shifts, ``{"income": [-.5, 0, .5]}``, give an
         :class:`emimpute.inference.drawing.scenarios.Scenarios` of as many Imputations from the same random numbers.
+        A column that is named with a 0 beside others stays as it is. A label that repeats shifts all its columns.
     rng
         What seeds the draws: None, an int or a Generator. A row's draws depend on it, on the number of the imputation
         and its law, and on the row's own data and position; the first imputations do not depend on m.
@@ -358,6 +359,9 @@ def draw(
     >>> df.em.draw(3, rng=1)
     3 imputations of 9 rows, 2 cells each (bootstrap)
     """
+    from emimpute.inference.drawing.draw import check  # noqa: PLC0415 (importing emimpute stays light)
+
+    check(m, method)
     generator = _generator(rng)
     learned = fit(
         df,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import warnings
 
@@ -179,6 +180,20 @@ def test_chains_tell_how_they_went():
     assert found.chains.rhat < 1.05
     assert "R-hat" in repr(found)
     assert found[:2].chains is found.chains
+    assert "below" not in str(found.chains)
+
+
+def test_chains_of_one_draw_each():
+    """What cannot be measured is not printed as NaN, and R-hat of few steps has what to hold it against."""
+    found = normal(60).em.draw(3, method="posterior", rng=1).chains
+    assert np.isnan(found.autocorrelation)
+    assert f"no two draws are of one chain, R-hat {found.rhat:.3f} (below {found.limit:.2f} if chains agree)" in str(
+        found
+    )
+    alone = normal(60)[["x1"]].em.draw(3, method="posterior", rng=1)
+    assert repr(alone).endswith(
+        "thinning 5 (EM's rate 0.000); draws are independent, for no gap tells of the parameters"
+    )
 
 
 def test_too_few_rows_for_a_posterior():
@@ -226,6 +241,37 @@ def test_weights(weights):
     assert (drawn[:, np.array(weights) == 0] == 0).all()
     assert len(fit.draw(2, rng=1)) == 2
     assert fit.draw(2, method="posterior", rng=1)[1].notna().all(axis=None)
+
+
+@pytest.mark.parametrize("seed", [0, 4, 8])
+def test_few_rows_by_weight(seed):
+    """Fractions of rows are copies of which one weighs less than 0: cells without a covariance are drawn again."""
+    rng = np.random.default_rng(seed)
+    df = pd.DataFrame(rng.standard_normal((40, 3)), columns=list("abc")).mask(rng.random((40, 3)) < 0.4)
+    weights = 0.15 * rng.uniform(0.8, 1.2, 40)
+    assert df.em.draw(8, method="posterior", weights=weights, rng=1).to_frame().notna().all(axis=None)
+
+
+def test_the_posterior_of_fractions_of_rows():
+    """Where gaps are monotone it is known: slope and residual variance of y on x, from a tenth of each of 200 rows."""
+    rng = np.random.default_rng(2)
+    n, seen, w = 200, 120, 0.1
+    x = rng.standard_normal(n)
+    df = pd.DataFrame({"x": x, "y": 1 + 2 * x + rng.standard_normal(n)})
+    df.loc[seen:, "y"] = np.nan
+    fit = df.em.fit(weights=np.full(n, w))
+    chain = _Chain.of(fit.law, fit.law.table.encode(df, range(2)), fit.weights, None)
+    params, found = chain.start(rng, 0.5), []
+    for _ in range(3000):
+        params = chain.step(params, rng)
+        cov = chain.natural(params).cov
+        found.append((cov[0, 1] / cov[0, 0], cov[1, 1] - cov[0, 1] ** 2 / cov[0, 0]))
+    line = stats.linregress(df["x"][:seen], df["y"][:seen])
+    rss, rows = w * seen * (1 - line.rvalue**2) * df["y"][:seen].var(ddof=0), w * seen - 1
+    slope = stats.t(rows, line.slope, np.sqrt(rss / rows / (w * seen * x[:seen].var())))
+    for exact, own in zip((slope, stats.invgamma(rows / 2, scale=rss / 2)), np.array(found[100:]).T, strict=True):
+        shares = [(own < exact.ppf(share)).mean() for share in (0.1, 0.5, 0.9)]
+        np.testing.assert_allclose(shares, [0.1, 0.5, 0.9], atol=0.05)
 
 
 def test_lost_samples_are_drawn_again_and_counted():
@@ -403,6 +449,17 @@ class TestDelta:
         point = found.pool("x0 ~ x1 + x2").point("x1")
         assert list(point.columns) == ["before", "after", "shift", "was_different", "delta 'x2'"]
 
+    def test_estimates_do_not_leap_where_a_shift_is_0(self):
+        """A column named with 0 keeps its usual values: neighbouring shifts give neighbouring frames. Others follow."""
+        df = normal(80)
+        gaps = df["x1"].isna() & df["x2"].isna()
+        assert gaps.any()
+        below, at, above = df.em.draw(2, rng=1, delta={"x1": 1.0, "x2": [-1e-9, 0.0, 1e-9]})
+        usual, follows = df.em.draw(2, rng=1)[0], df.em.draw(2, rng=1, delta={"x1": 1.0})[0]
+        pd.testing.assert_frame_equal(at[0], (below[0] + above[0]) / 2, rtol=0, atol=1e-7)
+        assert at[0]["x2"].equals(usual["x2"])
+        assert (follows["x2"] - usual["x2"])[gaps].abs().min() > 0.1
+
     def test_signs_that_flip(self):
         """From below 0 to above between two scenarios: the term ceases to differ, and differs again."""
         shifts, estimates = np.array([1.0, -1.0, 0.0]), np.array([3.0, -4.0, -3.0])
@@ -426,15 +483,53 @@ class TestDelta:
         ("delta", "words"),
         [
             ({"income": 1}, "delta=: There is no column 'income'"),
-            ({"x1": "a"}, "by a finite number of sd, and not by 'a'"),
+            ({"x1": "a"}, "by a number of sd, a million at most, and not by 'a'"),
+            ({"x1": b"ab"}, "and not by b'ab'"),
+            ({"x1": [0, np.nan]}, "and not by nan"),
+            ({"x1": 1e308}, "column 'x1' by a number of sd, a million at most"),
+            ({"x1": 10**400}, "a million at most"),
+            ({"x1": np.array(0.5)}, r"and not by array\(0.5\)"),
             ({"x1": [1, 2], "x2": [1]}, "different lengths"),
+            ({"words": 1.0}, "cannot shift column 'words', which is not in the model. It can shift 'x0', 'x1'"),
             (0.5, "delta= maps columns to shifts"),
+            (0, "delta= maps columns to shifts.* of type int"),
+            ([], "delta= maps columns to shifts"),
+            (np.ones(2), "delta= maps columns to shifts"),
+            (pd.Series({"x1": 1.0}), "delta= maps columns to shifts.* of type Series"),
         ],
+        ids=lambda value: type(value).__name__,
     )
     def test_what_is_no_shift(self, delta, words):
         """Sentences."""
+        df = normal(30)
+        df["words"] = [f"answer number {i}" for i in range(30)]
         with pytest.raises(emimpute.EMImputeError, match=words):
-            normal(30).em.draw(2, delta=delta)
+            df.em.draw(2, delta=delta)
+
+    def test_a_label_that_repeats(self):
+        """It shifts all its columns, as it names all of them elsewhere; so does the first level of a MultiIndex."""
+        df = normal(60)
+        expected = df.em.draw(2, rng=1, delta={"x1": [-1.0, 0.5], "x2": [-1.0, 0.5]})
+        for columns, label in (
+            (["p", "q", "q", "r"], "q"),
+            (pd.MultiIndex.from_tuples([("a", 1), ("b", 1), ("b", 2), ("c", 1)]), "b"),
+        ):
+            found = df.set_axis(columns, axis=1).em.draw(2, rng=1, delta={label: [-1.0, 0.5]})
+            for one, other in zip(found, expected, strict=True):
+                assert (one.to_frame().to_numpy() == other.to_frame().to_numpy()).all()
+
+    def test_what_does_not_vary_is_not_shifted(self):
+        """And where nothing does, no column is named."""
+        df = pd.DataFrame({"c": [4.0, None, 4.0, 4.0]})
+        with pytest.raises(emimpute.ColumnError, match=r"does not vary\. There is no column that it can shift\."):
+            df.em.draw(2, delta={"c": 1.0})
+
+    def test_no_scenario(self):
+        """An empty slice prints, and says why it cannot be pooled."""
+        found = normal(30).em.draw(2, rng=1, delta={"x1": [0.0, 1.0]})[:0]
+        assert repr(found) == "0 scenarios"
+        with pytest.raises(emimpute.EMImputeError, match="no scenario"):
+            found.pool("x0 ~ x1")
 
     def test_unordered_categories_have_no_scale(self):
         """They cannot be shifted."""
@@ -453,8 +548,9 @@ class TestDelta:
         ({"rng": "seed"}, "rng= is None, an int"),
     ],
 )
-def test_bad_arguments(options, words):
+def test_bad_arguments(options, words, monkeypatch):
     """Sentences, before any work."""
+    monkeypatch.setattr("emimpute._impute.fit", lambda *_, **__: pytest.fail("work"))
     with pytest.raises(emimpute.EMImputeError, match=words):
         normal(30).em.draw(**options)
 
@@ -476,6 +572,18 @@ def test_an_undetermined_fit():
         fit = df.em.fit(prior=None)
     with pytest.raises(emimpute.EMImputeError, match="undetermined"):
         fit.draw(2)
+
+
+def test_a_law_at_the_edge():
+    """A singular covariance matrix is an error that says what to do, and not one of linear algebra."""
+    df = normal(60)
+    law = df.em.fit().law
+    edge = dataclasses.replace(law, params=dataclasses.replace(law.params, cov=np.ones((4, 4))))
+    with (
+        pytest.warns(emimpute.EMImputeWarning),
+        pytest.raises(emimpute.EMImputeError, match=r"1 the covariance.*prior=3"),
+    ):
+        draw(Fitted(edge, df, None, None, flat=False, diagnostics=lambda: pytest.fail("dear")), 2, "plugin", 1, None)
 
 
 def test_the_model_is_the_one_that_was_asked_for():

@@ -77,6 +77,17 @@ def test_to_frame(imputations, frame):
         imputations[:0].to_frame()
 
 
+def test_to_frame_keeps_attrs(frame):
+    """Also arrays, which pandas cannot compare; and they are the user's own."""
+    df = frame[list("abcy")].copy()
+    df.attrs = {"units": np.arange(4), "source": "survey"}
+    found = df.em.draw(2, rng=1)
+    long = found.to_frame(original=True)
+    assert long.attrs["source"] == found[0].attrs["source"] == "survey"
+    long.attrs["units"][:] = 0
+    assert found.to_frame().attrs["units"].tolist() == [0, 1, 2, 3]
+
+
 def test_a_formula_is_read_as_each_frame_alone_would(imputations):
     """The short way, all frames below each other, gives what statsmodels gives frame by frame."""
     together = imputations.pool("y ~ a + b")
@@ -218,4 +229,6 @@ def test_statsmodels_mice(imputations):
 def test_it_prints(imputations):
     """A line, and as HTML."""
     assert repr(imputations).startswith("6 imputations of 150 rows, ")
+    one = pd.DataFrame({"x": [1.0, 2.0, 4.0, None], "y": [1.0, 3.0, 2.0, 5.0]}).em.draw(1, rng=1)
+    assert repr(one).startswith("1 imputation of 4 rows, 1 cell each")
     assert "6 imputations" in imputations._repr_html_()

@@ -33,7 +33,7 @@ import numpy as np
 
 from emimpute.errors import EMImputeError
 from emimpute.inference.drawing.augmented import Augmented, State
-from emimpute.inference.drawing.copies import copies
+from emimpute.inference.drawing.copies import NO_COVARIANCE, REDRAWS, copies
 from emimpute.inference.drawing.wishart import inverse_wishart
 from emimpute.inference.standing.boxplaces import standardised
 from emimpute.models.mvn import CutNormal
@@ -52,7 +52,6 @@ _SETTLE = 10  # sweeps from a place inside the bounds
 _TRIES = 4  # proposals of a P-step
 _WALK = 5, 60  # Metropolis steps of covariances between blocks, besides one for each, and at most
 _SWEEPS = 1  # of an I-step: more made no difference to how far a chain moves (measured)
-_REDRAWS = 20  # of cells whose weighted scatter is not positive definite
 _CELLS = 2e7  # that weights stand for
 
 
@@ -112,14 +111,13 @@ class BoxChain:
 
     def step(self, state: State, rng: np.random.Generator) -> State:
         """I-step and P-step."""
-        for _ in range(_REDRAWS):
+        for _ in range(REDRAWS):
             state = self.cells.step(state, rng, _SWEEPS)
             try:
                 return self._parameters(state, rng)
             except np.linalg.LinAlgError:
                 continue
-        msg = "The drawn cells have no covariance matrix that is positive definite: use draw(method='bootstrap')."
-        raise EMImputeError(msg)
+        raise EMImputeError(NO_COVARIANCE)
 
     def natural(self, state: State) -> Normal:
         """In the coordinates' units."""

@@ -11,7 +11,10 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["copies"]
+__all__ = ["NO_COVARIANCE", "REDRAWS", "copies"]
+
+REDRAWS = 20  # of cells whose scatter is not positive definite, as seldom happens where copies have negative weights
+NO_COVARIANCE = "The drawn cells have no covariance matrix that is positive definite: use draw(method='bootstrap')."
 
 
 def copies(weights: np.ndarray, hidden: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

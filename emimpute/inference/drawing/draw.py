@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from emimpute._frames import key, own
+from emimpute._frames import locate, own
 from emimpute._threads import single_threaded
 from emimpute.errors import ColumnError, EMImputeError, EMImputeWarning, named, shown, unknown, warn
 from emimpute.inference.drawing.bootstrap import Sampler
 from emimpute.inference.drawing.filling import Filling
-from emimpute.inference.drawing.imputations import Imputations
+from emimpute.inference.drawing.imputations import Imputations, counted
 from emimpute.inference.drawing.keyed import Keyed, stream
 from emimpute.inference.drawing.posterior import Chains, sample
 from emimpute.inference.drawing.scenarios import Scenarios, scenarios
@@ -35,9 +35,10 @@ if TYPE_CHECKING:
     from emimpute.inference.complete import Law
     from emimpute.inference.standing.diagnostics import Diagnostics
 
-__all__ = ["METHODS", "Fitted", "draw"]
+__all__ = ["METHODS", "Fitted", "check", "draw"]
 
 METHODS = ("bootstrap", "posterior", "plugin")
+_FARTHEST = 1e6  # sd that a column is shifted by: beyond, values are no numbers any more
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,16 +56,16 @@ class Fitted:
 @single_threaded
 def draw(fit: Fitted, m: Any, method: Any, rng: Any, delta: Mapping[Any, Any] | None) -> Imputations | Scenarios:
     """Imputations, m of them, of the data that were fitted; see :meth:`emimpute.Fit.draw`."""
-    _check(m, method)
+    check(m, method)
     law, df = fit.law, own(fit.data)
     positions = law.table.match(df)
-    several, table = scenarios(delta or {})
-    shifts = [_shifts(law, one) for one in table.to_dict("records")] if several else [_shifts(law, delta or {})]
+    several, table = scenarios(delta)
+    shifts = [_shifts(law, df, one) for one in (table.to_dict("records") if several else [delta or {}])]
     columns = {i: df.iloc[:, i] for i in positions}
     rows = {i: np.flatnonzero(missing(column)) for i, column in columns.items()}
     rows = {i: gaps for i, gaps in rows.items() if len(gaps)}
     if not rows:
-        same = Imputations(df, {}, ({},) * m, method, "There was no missing cell: every imputation is the data.")
+        same = Imputations(df, {}, ({},) * m, method, _NO_GAPS)
         return Scenarios(table, (same,) * len(shifts)) if several else same
     seed = _seed(rng)
     latent = law.table.encode(df, positions)
@@ -94,10 +95,13 @@ def draw(fit: Fitted, m: Any, method: Any, rng: Any, delta: Mapping[Any, Any] | 
     fills: list[tuple[dict[int, Any], ...]] = []
     for number, drawn in enumerate(laws):
         cells = latent if drawn.table is law.table else drawn.table.encode(df, positions)
-        fills.append(tuple(filling.cells(drawn, cells, Keyed(stream(seed, number, 1)))))
+        try:
+            fills.append(tuple(filling.cells(drawn, cells, Keyed(stream(seed, number, 1)))))
+        except np.linalg.LinAlgError as error:
+            raise EMImputeError(_SINGULAR.format(number + 1)) from error
     if method == "bootstrap" and law.params.mean.size:
         redrawn = len(lost)
-        notes += [f"{count} bootstrap samples drawn again: {why}" for why, count in Counter(lost).items()]
+        notes += [f"{counted(count, 'bootstrap sample')} drawn again: {why}" for why, count in Counter(lost).items()]
     note = " ".join(notes)
     each = tuple(
         Imputations(df, rows, tuple(own), method, note, redrawn=redrawn, chains=chains)
@@ -106,7 +110,8 @@ def draw(fit: Fitted, m: Any, method: Any, rng: Any, delta: Mapping[Any, Any] | 
     return Scenarios(table, each) if several else each[0]
 
 
-def _check(m: Any, method: Any) -> None:
+def check(m: Any, method: Any) -> None:
+    """Raises EMImputeError for what is no number of imputations, or no method."""
     if isinstance(m, bool) or not isinstance(m, Integral) or m < 1:
         raise EMImputeError(f"m= is a whole number of imputations, 1 or more, and this one is {m!r}.")
     if method not in METHODS:
@@ -128,7 +133,7 @@ def _bootstrapped(sampler: Sampler, m: int, lost: list[str]) -> Iterator[Law]:
         yield law
 
 
-def _shifts(law: Law, delta: Mapping[Any, float]) -> dict[int, float]:
+def _shifts(law: Law, df: pd.DataFrame, delta: Mapping[Any, float]) -> dict[int, float]:
     """The coordinates that are shifted, and by how many sd."""
     if delta and not hasattr(law.params, "cov"):
         msg = (
@@ -136,27 +141,39 @@ def _shifts(law: Law, delta: Mapping[Any, float]) -> dict[int, float]:
         )
         raise EMImputeError(msg)
     edges = np.cumsum([0, *(coding.width for coding in law.table.codings)])
-    places = {key(label): place for place, label in enumerate(law.table.labels)}
+    places = {position: place for place, position in enumerate(law.table.match(df))}
     found: dict[int, float] = {}
     for label, size in delta.items():
-        place = places.get(key(label))
-        if place is None:
-            raise ColumnError(f"delta=: {unknown('column', label, list(law.table.labels))}")
-        if isinstance(size, bool) or not isinstance(size, Real) or not np.isfinite(float(size)):
-            msg = f"delta= shifts column {shown(label)} by a finite number of sd, and not by {size!r}."
+        positions = locate(df.columns, label).tolist()  # of a repeated label all its columns
+        if not positions:
+            raise ColumnError(f"delta=: {unknown('column', label, list(df.columns))}")
+        if isinstance(size, bool) or not isinstance(size, Real) or not -_FARTHEST <= size <= _FARTHEST:
+            msg = f"delta= shifts column {shown(label)} by a number of sd, a million at most, and not by {size!r}."
             raise EMImputeError(msg)
-        if law.table.codings[place].width != 1:
-            kind = law.table.codings[place].kind
-            allowed = [s for s, c in zip(law.table.labels, law.table.codings, strict=True) if c.width == 1]
-            msg = (
-                f"delta= cannot shift column {shown(label)} of kind {kind!r}, which has no single scale. "
-                f"It can shift {named(allowed)}."
-            )
-            raise ColumnError(msg)
-        found[int(edges[place])] = float(size)
+        for position in positions:
+            place = places.get(position)
+            if place is None or law.table.codings[place].width != 1:
+                raise _cannot_shift(law, label, place)
+            found[int(edges[place])] = float(size)
     return found
 
 
+def _cannot_shift(law: Law, label: Any, place: int | None) -> ColumnError:
+    """For a column at ``place`` of the table, None where it is not in it."""
+    why = ", which is not in the model"
+    if place is not None:
+        coding = law.table.codings[place]
+        why = f" of kind {coding.kind!r}, which {'has no single scale' if coding.width else 'does not vary'}"
+    allowed = [s for s, c in zip(law.table.labels, law.table.codings, strict=True) if c.width == 1]
+    can = f"It can shift {named(allowed)}" if allowed else "There is no column that it can shift"
+    return ColumnError(f"delta= cannot shift column {shown(label)}{why}. {can}.")
+
+
+_NO_GAPS = "There was no missing cell to fill: every imputation is the data."
+_SINGULAR = (
+    "In imputation {} the covariance matrix is singular but for rounding, so nothing can be drawn from it: these data "
+    "hardly determine the fit (see fit.problems). Leave out a column, or fit with a ridge, such as prior=3."
+)
 _TOO_NARROW = (
     "method='plugin' draws at the estimate, as if it were known: standard errors and intervals from it are too small. "
     "Use method='bootstrap'."

@@ -2,10 +2,10 @@ r"""One imputation's cells, from the law that was drawn for it; and again, for v
 
 Shifts are of a column's missing values: δ of its standard deviations more or less than what the gaps would hold were
 they missing at random given all that is observed of the row. What else is missing in the row follows, as it would were
-the shifted values known: with h the row's gaps, S those that are shifted and x the others, the draws of x move by
-:math:`-\Omega_{xx}^{-1} \Omega_{xS} \delta_S`. So among the gaps, too, columns go together as they do where they are
-observed, and the pattern-mixture model differs from missing at random by δ alone. Cells that are intervals keep the
-latent values that were drawn for them.
+the shifted values known: with h the row's gaps, S those whose shift was named, be it 0, and x the others, the draws of
+x move by :math:`-\Omega_{xx}^{-1} \Omega_{xS} \delta_S`. So among the gaps, too, columns go together as they do where
+they are observed, and the pattern-mixture model differs from missing at random by δ alone. Cells that are intervals
+keep the latent values that were drawn for them.
 """
 
 from __future__ import annotations
@@ -100,12 +100,13 @@ class Filling:
         """How far the gaps of each pattern of known cells move, (K, d)."""
         cov, masks = law.params.cov, self._known.masks
         sd = np.sqrt(np.diag(cov))
-        size = np.zeros(len(sd))
+        size, asked = np.zeros(len(sd)), np.zeros(len(sd), dtype=bool)
         size[list(shift)] = list(shift.values())
+        asked[list(shift)] = True  # by 0, too: what is named holds still then, else estimates would leap there
         moves = np.where(masks, 0.0, size)
         precision = np.linalg.inv(cov / np.outer(sd, sd))
         for some in blocks(len(masks), len(sd) ** 2, cells=1 << 20):
-            follow = ~masks[some] & (size == 0)
+            follow = ~masks[some] & ~asked
             slope = moves[some] @ precision
             moves[some] -= np.matmul(precisions(follow, precision), slope[:, :, None])[:, :, 0]
         return moves * sd

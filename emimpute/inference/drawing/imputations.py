@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Any, overload
@@ -20,7 +21,16 @@ if TYPE_CHECKING:
     from emimpute.inference.drawing.posterior import Chains
     from emimpute.inference.pooling.pool import Pooled
 
-__all__ = ["Imputations"]
+__all__ = ["Imputations", "counted"]
+
+
+def counted(count: int, what: str) -> str:
+    """So many of them, in words.
+
+    >>> counted(1, "row"), counted(2, "row")
+    ('1 row', '2 rows')
+    """
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 @dataclass
@@ -99,7 +109,12 @@ class Imputations(Sequence[pd.DataFrame]):
         if not frames:
             raise EMImputeError("There is no imputation here: this slice is empty.")
         names = ["imputation", *self.original.index.names]
-        return pd.concat(frames, names=names)
+        bare = {number: frame.copy(deep=False) for number, frame in frames.items()}
+        for frame in bare.values():
+            frame.attrs = {}  # which concat compares, and arrays among them cannot be
+        long = pd.concat(bare, names=names)
+        long.attrs = deepcopy(self.original.attrs)
+        return long
 
     def apply(self, f: Callable[[pd.DataFrame], Any]) -> list[Any]:
         """What ``f`` gives for each frame, in a list. Raises EMImputeError, with the number, where it fails."""
@@ -184,7 +199,8 @@ class Imputations(Sequence[pd.DataFrame]):
 
     def __repr__(self) -> str:
         cells = sum(len(rows) for rows in self.gaps.values())
-        said = f"{len(self)} imputations of {len(self.original)} rows, {cells} cells each ({self.method})"
+        of, each = counted(len(self.original), "row"), counted(cells, "cell")
+        said = f"{counted(len(self), 'imputation')} of {of}, {each} each ({self.method})"
         return "\n".join(filter(None, [said, str(self.chains or ""), self.note]))
 
     def _repr_html_(self) -> str:

@@ -26,7 +26,7 @@ import numpy as np
 from emimpute.errors import EMImputeError
 from emimpute.inference.drawing.boxposterior import BoxChain
 from emimpute.inference.drawing.bypattern import ByPattern
-from emimpute.inference.drawing.copies import copies
+from emimpute.inference.drawing.copies import NO_COVARIANCE, REDRAWS, copies
 from emimpute.inference.drawing.keyed import stream
 from emimpute.inference.drawing.wishart import inverse_wishart
 from emimpute.models.complete import complete
@@ -81,11 +81,14 @@ class Chains:
     limit: float
 
     def __str__(self) -> str:
-        return (
-            f"{self.chains} chains, burn-in {self.burn_in}, thinning {self.thinning} (EM's rate {self.rate:.3f}); "
-            f"worst linear function ({self.worst}): autocorrelation of draws {self.autocorrelation:.2f}, "
-            f"R-hat {self.rhat:.3f}"
-        )
+        how = f"{self.chains} chains, burn-in {self.burn_in}, thinning {self.thinning} (EM's rate {self.rate:.3f}); "
+        if not self.worst:
+            return f"{how}draws are independent, for no gap tells of the parameters"
+        memory = f"autocorrelation of draws {self.autocorrelation:.2f}"
+        if math.isnan(self.autocorrelation):
+            memory = "no two draws are of one chain"
+        few = f" (below {self.limit:.2f} if chains agree)" if self.limit > _AGREED else ""
+        return f"{how}worst linear function ({self.worst}): {memory}, R-hat {self.rhat:.3f}{few}"
 
 
 def sample(
@@ -214,6 +217,14 @@ class _Chain:
 
     def step(self, params: Normal, rng: np.random.Generator) -> Normal:
         """I-step and P-step."""
+        for _ in range(REDRAWS):
+            try:
+                return self._parameters(params, rng)
+            except np.linalg.LinAlgError:
+                continue
+        raise EMImputeError(NO_COVARIANCE)
+
+    def _parameters(self, params: Normal, rng: np.random.Generator) -> Normal:
         if self.small is None:
             z, _ = complete(params.mean, params.cov, self.gaps, rng=rng)
         else:

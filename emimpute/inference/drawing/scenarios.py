@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from emimpute.errors import EMImputeError, shown, unknown
+from emimpute.inference.drawing.imputations import counted
 
 if TYPE_CHECKING:
     from emimpute.inference.drawing.imputations import Imputations
@@ -26,13 +27,15 @@ def scenarios(delta: Any) -> tuple[bool, pd.DataFrame]:
 
     Lists go in step; a single number stays the same in all. Raises EMImputeError for lists of different lengths.
     """
+    if delta is None:
+        return False, pd.DataFrame()
     if not isinstance(delta, Mapping):
         msg = f"delta= maps columns to shifts, as {{'income': -.5}} does, and this is of type {type(delta).__name__}."
         raise EMImputeError(msg)
     listed = {
         label: list(sizes)
         for label, sizes in delta.items()
-        if isinstance(sizes, Iterable) and not isinstance(sizes, str)
+        if isinstance(sizes, Iterable) and not isinstance(sizes, str | bytes) and getattr(sizes, "ndim", True)
     }
     if not listed:
         return False, pd.DataFrame()
@@ -128,6 +131,8 @@ class Scenarios(Sequence["Imputations"]):
 
     def pool(self, analysis: Any, **options: Any) -> Tipping:
         """``Imputations.pool`` for each scenario."""
+        if not self.imputations:
+            raise EMImputeError("There is no scenario here: this slice is empty.")
         pooled = [one.pool(analysis, **options) for one in self.imputations]
         names = [f"delta {shown(label)}" for label in self.shifts.columns]
         keys = [tuple(row) for row in self.shifts.itertuples(index=False)]
@@ -138,4 +143,5 @@ class Scenarios(Sequence["Imputations"]):
         return Tipping(table, errors)
 
     def __repr__(self) -> str:
-        return f"{len(self)} scenarios of {len(self.imputations[0])} imputations each, shifted by sd:\n{self.shifts}"
+        each = f" of {counted(len(self[0]), 'imputation')} each, shifted by sd:\n{self.shifts}" if len(self) else ""
+        return f"{counted(len(self), 'scenario')}{each}"
