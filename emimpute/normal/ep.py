@@ -231,8 +231,9 @@ def _sweep(
         # A row whose mismatch grew overshoots: it takes shorter steps from now on.
         damping = np.where(mismatch > before, np.maximum(damping / 2, 0.05), damping)
         before, last = mismatch, (left, t, v, np.stack([m, at, scale, z, first, second]), c)
-        new = (1 / second - 1) / cavity
-        t, v = t + damping * (new - t), v + damping * ((at + scale * first) * (new + 1 / cavity) - at / cavity - v)
+        with np.errstate(over="ignore"):  # where no variance is left, a row never settles, and is told so
+            new = (1 / second - 1) / cavity
+            t, v = t + damping * (new - t), v + damping * ((at + scale * first) * (new + 1 / cavity) - at / cavity - v)
         if done.any():
             left, damping, before, t, v = left[stay], damping[stay], before[stay], t[:, stay], v[:, stay]
             prior, low_t, high_t = prior[:, :, stay], low_t[:, stay], high_t[:, stay]

@@ -199,6 +199,20 @@ def test_many_rows_are_sampled(monkeypatch):
     assert (weighted[1] == 2).all()
 
 
+def test_a_ridge_whose_fits_break_down_is_not_chosen(monkeypatch):
+    """Only that one is out; the others are tried."""
+    fit = auto._Trial._fit
+
+    def breaks_down(self, problem, df, start):
+        if not df:
+            raise np.linalg.LinAlgError
+        return fit(self, problem, df, start)
+
+    monkeypatch.setattr(auto._Trial, "_fit", breaks_down)
+    choice = auto.choose(MVN(), latent(clear(200).to_numpy()), None, None)
+    assert isinstance(choice.prior, Shrink)
+
+
 def test_too_few_rows_to_hold_some_out():
     choice = auto.choose(MVN(), latent(np.array([[1.0, 2.0], [3.0, np.nan]])), None, None)
     assert choice.prior == FALLBACK

@@ -171,8 +171,9 @@ class _Trial:
         loss: np.ndarray | None = np.zeros(self.rows)
         found = []
         for fold, start in zip(self.folds, starts, strict=True):
-            params: Any = None if loss is None else self._fit(fold.problem, df, start)
+            params: Any = None
             try:
+                params = None if loss is None else self._fit(fold.problem, df, start)
                 if params is None:
                     loss = None
                 elif loss is not None:
