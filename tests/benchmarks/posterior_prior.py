@@ -1,13 +1,14 @@
 """How far posterior means of correlations are from the truth under several priors, and how often intervals cover.
 
 ``python tests/benchmarks/posterior_prior.py [ROWS [COLUMNS [REPLICATIONS]]]``: ordered columns of four answers with
-latent correlations of .5, 15 % of the cells missing at random. The prior on the correlation matrix has the density
+latent correlations of .5, 15 % of the cells missing at random (``QUICK=1``: two small tables). The prior on the correlation matrix has the density
 |R|^-(d+1)/2, which ``draw(method="posterior")`` uses, its root, or none at all (uniform); the ridge of half a row goes
 with the first two.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 
 import numpy as np
@@ -81,4 +82,5 @@ def main(n: int = 200, d: int = 8, replications: int = 60) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:4]))
+    quick = ["200", "3", "2"] if os.environ.get("QUICK") else []
+    main(*map(int, sys.argv[1:4] or quick))
