@@ -1,9 +1,9 @@
 """How far posterior means of correlations are from the truth under several priors, and how often intervals cover.
 
-``python tests/benchmarks/posterior_prior.py [ROWS [COLUMNS [REPLICATIONS]]]``: ordered columns of four answers with
-latent correlations of .5, 15 % of the cells missing at random (``QUICK=1``: two small tables). The prior on the correlation matrix has the density
-|R|^-(d+1)/2, which ``draw(method="posterior")`` uses, its root, or none at all (uniform); the ridge of half a row goes
-with the first two.
+``python tests/benchmarks/posterior_prior.py [ROWS [COLUMNS [REPLICATIONS]]]``, with ``QUICK=1`` two small tables:
+ordered columns of four answers with latent correlations of .5, 15 % of the cells missing at random. The prior on the
+correlation matrix has the density |R|^-(d+1)/2, which ``draw(method="posterior")`` uses, its root, or none at all
+(uniform); the ridge of half a row goes with the first two.
 """
 
 from __future__ import annotations
